@@ -33,8 +33,8 @@ NONBLOCKING = {f"nonblocking/{name}" for name in (
     "same-as-read", "same-again", "no-clock", "waited-time", "wake", "max-events", "at-once",
 )}
 # The model of Hugging Face takes no images, and says so.
-NO_IMAGES = {"parts/image-url", "parts/image-bytes", "parts/part-extras"}
-ANY_NAME = {"references/invalid", "references/suggestions", "request/without-credential"}
+NO_IMAGES = {"parts/image-url", "parts/image-bytes"}
+ANY_NAME = {"references/invalid", "references/suggestions"}
 
 
 def kit(file, *arguments, form="json"):

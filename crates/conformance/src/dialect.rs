@@ -150,6 +150,13 @@ impl Dialect {
                 return Err(format!("there is no situation `{name}`"));
             }
         }
+        if let Some(name) = file
+            .absent
+            .keys()
+            .find(|name| file.situations.contains_key(*name))
+        {
+            return Err(format!("situation `{name}` is in `situations` and in `absent`"));
+        }
         for (name, mut situation) in file.situations {
             match situation.finish_reason.take() {
                 Some(word) => dialect.finish_reasons.insert(name.clone(), word),
@@ -283,6 +290,10 @@ mod tests {
             (r#"{"situation": {}}"#, "unknown field `situation`"),
             (r#"{"basedOn": "smoke"}"#, "`chat-completions`"),
             (r#"{"situations": {"tex": {}}}"#, "no situation `tex`"),
+            (
+                r#"{"situations": {"text": {}}, "absent": {"text": "why"}}"#,
+                "in `situations` and in `absent`",
+            ),
             (
                 r#"{"situations": {"text": {"sse": [], "json": 1}}}"#,
                 "situation `text`: expected one of",

@@ -162,10 +162,10 @@ impl Report {
         let _ = write!(
             out,
             "\n{}: {} passed, {} failed, {} not tested",
-            if self.conforms {
-                "conforms"
-            } else {
-                "does not conform"
+            match (self.conforms, self.failed) {
+                (true, _) => "conforms",
+                (false, 0) => "nothing was tested",
+                (false, _) => "does not conform",
             },
             self.passed,
             self.failed,

@@ -17,7 +17,7 @@ use crate::{
     instance::Instance,
     state::HostSettings,
     subject::Subject,
-    upstream::{Exchange, Upstream},
+    upstream::{End, Exchange, Upstream},
 };
 
 /// Longer than any response of the kit, whatever the settings' timeouts are. In a plugin that ignores its timeouts,
@@ -143,6 +143,16 @@ impl Setup<'_> {
         let mut exchange = self.bench.dialect.exchange(situation)?;
         if let Exchange::Response(played) = &mut exchange {
             played.body = vec![played.body.concat().into()];
+        }
+        self.chat.push(exchange);
+        Ok(self)
+    }
+
+    /// The same, with a body that does not end.
+    pub(crate) fn chat_that_stalls(mut self, situation: &str) -> Result<Self, Verdict> {
+        let mut exchange = self.bench.dialect.exchange(situation)?;
+        if let Exchange::Response(played) = &mut exchange {
+            played.end = End::Stall;
         }
         self.chat.push(exchange);
         Ok(self)

@@ -3,9 +3,9 @@
 import { get } from 'openclaw:model-provider/settings@0.2.0';
 
 import { Call, NS_PER_MS, sleep } from './client.js';
-import { Decoder } from './decode.js';
+import { Decoder, firstId } from './decode.js';
 import { Failed, before, ofStatus, sent, timeout } from './errors.js';
-import { BASE_URL, CHAT_PATH, KEY_VARIABLE, REQUEST_ID_HEADER, STREAM_TYPE } from './facts.js';
+import { BASE_URL, CHAT_PATH, CREDENTIAL_OPTIONAL, KEY_VARIABLE, REQUEST_ID_HEADER, STREAM_TYPE } from './facts.js';
 import { resolve } from './reference.js';
 import { body } from './request.js';
 
@@ -29,12 +29,13 @@ export class Chat {
   constructor(request) {
     const model = resolve(request.model);
     this.settings = get();
-    this.body = body(request, model);
-    if (this.settings.credential === 'missing') {
+    const { bytes, warnings } = body(request, model);
+    this.body = bytes;
+    if (!CREDENTIAL_OPTIONAL && this.settings.credential === 'missing') {
       const hint = `set ${KEY_VARIABLE}`;
       throw new Failed(before('unauthenticated', 'there is no API key', { hint }));
     }
-    this.decoder = new Decoder({
+    const summary = {
       finishReason: 'other',
       rawFinishReason: undefined,
       usage: {
@@ -47,13 +48,15 @@ export class Chat {
       backend: undefined,
       requestId: undefined,
       attempts: 0,
-      warnings: [],
+      warnings,
       extras: [],
-    });
+    };
+    this.decoder = new Decoder(summary, firstId(request.messages));
     this.attempts = 0;
     this.hasLeft = this.isResponse = this.isOver = false;
-    // The rest of a backoff, and how long reads have waited for the next byte. Time between reads is the caller's.
-    this.backoffNs = this.waitedNs = 0n;
+    // The rest of a backoff, how long reads have waited for the next byte, and how long this read may still wait. Time
+    // between reads is the caller's.
+    this.backoffNs = this.waitedNs = this.leftNs = 0n;
     this.send();
     if (this.error) throw new Failed(this.error);
   }
@@ -65,6 +68,7 @@ export class Chat {
 
   send() {
     this.waitedNs = 0n;
+    this.refusal = [];
     try {
       const base = this.settings.baseUrl ?? BASE_URL;
       this.call = new Call(base, CHAT_PATH, HEADERS, this.body, this.settings.connectTimeoutMs);
@@ -82,7 +86,7 @@ export class Chat {
     this.hasLeft ||= error.requestSent;
     const retries = Math.max(0, this.attempts - 1);
     const waitMs = error.retryAfterMs ?? BACKOFF_MS * 2 ** Math.min(retries, 6);
-    // After the head of a response, or if a retry may be billed twice, the caller decides.
+    // Once the status is 200, or if a retry may be billed twice, the caller decides.
     const mayRetry = error.retryable && error.kind !== 'timeout' && !this.isResponse && this.attempts > 0;
     if (mayRetry && retries < this.settings.maxRetries && waitMs <= MAX_WAIT_MS) {
       this.backoffNs = nanoseconds(waitMs);
@@ -104,7 +108,7 @@ export class Chat {
 
   // Continues until there are events, the end, or the time is over.
   read(maxEvents, maxWaitMs) {
-    let left = maxWaitMs === FOREVER ? undefined : nanoseconds(maxWaitMs);
+    this.leftNs = nanoseconds(maxWaitMs);
     const { events, summary } = this.decoder;
     for (;;) {
       if (events.length) {
@@ -113,71 +117,79 @@ export class Chat {
       }
       if (this.error) throw new Failed(this.error);
       if (this.isOver) return { events: [], finished: summary };
-      const before = this.waitedNs;
-      if (!this.step(left)) return { events: [], finished: undefined };
-      const took = this.waitedNs > before ? this.waitedNs - before : 0n;
-      if (left !== undefined) left -= least(left, took);
+      if (!this.step()) return { events: [], finished: undefined };
     }
   }
 
   // One step; false if the caller's time is over.
-  step(left) {
+  step() {
     if (!this.call) {
-      const now = left === undefined ? this.backoffNs : least(left, this.backoffNs);
+      const now = least(this.leftNs, this.backoffNs);
       sleep(now);
+      this.leftNs -= now;
       this.backoffNs -= now;
       if (this.backoffNs > 0n) return false;
       this.send();
       return true;
     }
     try {
-      return this.isResponse ? this.takeMore(left) : this.takeHead(left);
+      if (this.isResponse) return this.takeMore();
+      return this.call.status === undefined ? this.takeHead() : this.takeRefusal();
     } catch (failed) {
       const isCut = failed instanceof Failed && failed.error.kind === 'transport';
-      // A response that is cut after its finish reason is complete.
-      if (isCut && this.isResponse && this.decoder.summary.rawFinishReason !== undefined) this.end();
+      // Only the connection was cut: nothing of the response is missing.
+      if (isCut && this.decoder.isComplete) this.end();
       else this.fail(failed);
       return true;
     }
   }
 
   // Waits within the timeout of the settings and the time of the caller.
-  wait(limitMs, left, what) {
+  wait(limitMs, what) {
     const limit = nanoseconds(limitMs);
     const most = limit - least(limit, this.waitedNs);
-    const { isReady, took } = this.call.wait(left === undefined ? most : least(most, left));
+    const { isReady, took } = this.call.wait(least(most, this.leftNs));
     this.waitedNs += took;
+    this.leftNs -= least(this.leftNs, took);
     if (!isReady && this.waitedNs >= limit) throw new Failed(timeout(what));
     return isReady;
   }
 
-  takeHead(left) {
-    if (!this.call.head()) return this.wait(this.settings.firstByteTimeoutMs, left, 'response');
+  takeHead() {
+    if (!this.call.head()) return this.wait(this.settings.firstByteTimeoutMs, 'response');
     this.waitedNs = 0n;
     this.hasLeft = true;
-    const header = (name) => this.call.header(name);
-    if (this.call.status !== 200) {
-      let text = '';
-      try {
-        text = this.call.collect(MAX_ERROR_BYTES, nanoseconds(this.settings.idleTimeoutMs));
-      } catch (failed) {
-        if (!(failed instanceof Failed)) throw failed;
-      }
-      throw new Failed(ofStatus(this.call.status, header, text));
-    }
-    const kind = header('content-type') ?? '';
+    if (this.call.status !== 200) return true;
+    const kind = this.call.header('content-type') ?? '';
     if (!kind.startsWith(STREAM_TYPE)) {
       throw new Failed(sent('protocol', `expected \`${STREAM_TYPE}\`, found \`${kind}\``));
     }
     this.isResponse = true;
-    this.decoder.summary.requestId = header(REQUEST_ID_HEADER);
+    this.decoder.summary.requestId = this.call.header(REQUEST_ID_HEADER);
     this.decoder.summary.attempts = this.attempts;
     return true;
   }
 
-  takeMore(left) {
+  // Takes more of the body of a response with an error status, and throws the error at its end.
+  takeRefusal() {
+    let received;
+    try {
+      received = this.call.read();
+      // The timeout is for the whole body: without it the status is an error all the same.
+      if (received?.length === 0) return this.wait(this.settings.idleTimeoutMs, 'error');
+    } catch (failed) {
+      if (!(failed instanceof Failed)) throw failed;
+      received = undefined;
+    }
+    this.refusal.push(...(received ?? []));
+    if (received && this.refusal.length <= MAX_ERROR_BYTES) return true;
+    const text = new TextDecoder().decode(new Uint8Array(this.refusal));
+    throw new Failed(ofStatus(this.call.status, (name) => this.call.header(name), text));
+  }
+
+  takeMore() {
     const received = this.call.read();
-    if (received?.length === 0) return this.wait(this.settings.idleTimeoutMs, left, 'more of the response');
+    if (received?.length === 0) return this.wait(this.settings.idleTimeoutMs, 'more of the response');
     this.waitedNs = 0n;
     if (received) this.decoder.push(received);
     if (!received || this.decoder.isDone) this.end();

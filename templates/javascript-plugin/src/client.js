@@ -66,11 +66,10 @@ export class Call {
         // If the host did not accept all of it, the future has the cause.
       }
     }
-    this.ready = this.future.subscribe();
   }
 
   close() {
-    for (const name of ['ready', 'stream', 'body', 'response', 'future']) {
+    for (const name of ['stream', 'body', 'response', 'future']) {
       close(this[name]);
       this[name] = undefined;
     }
@@ -79,9 +78,11 @@ export class Call {
   // Waits for the next part; gives whether it is there, and how long that took.
   wait(mostNs) {
     const began = now();
+    const ready = (this.stream ?? this.future).subscribe();
     const timer = subscribeDuration(mostNs);
-    const isReady = poll([this.ready, timer]).includes(0);
+    const isReady = poll([ready, timer]).includes(0);
     close(timer);
+    close(ready);
     const ended = now();
     return { isReady, took: ended > began ? ended - began : 0n };
   }
@@ -92,9 +93,8 @@ export class Call {
     if (found === undefined) return false;
     if (found.tag === 'err') throw lost('internal-error');
     if (found.val.tag === 'err') throw new Failed(ofNetwork(found.val.val));
-    close(this.ready);
     close(this.future);
-    this.ready = this.future = undefined;
+    this.future = undefined;
     this.response = found.val.val;
     this.status = this.response.status();
     const fields = this.response.headers();
@@ -102,7 +102,6 @@ export class Call {
     close(fields);
     this.body = this.response.consume();
     this.stream = this.body.stream();
-    this.ready = this.stream.subscribe();
     return true;
   }
 

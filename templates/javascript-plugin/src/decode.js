@@ -26,16 +26,35 @@ function isJson(text) {
   }
 }
 
+// The begin of an id that is made up, before its number.
+const MADE_UP = 'call-';
+
+// The number of the first id to make up: behind those of earlier turns, since an id identifies a call within the
+// conversation.
+export function firstId(messages) {
+  const parts = messages.flatMap(({ tag, val }) => (tag === 'assistant' ? val.content : []));
+  const ids = parts.filter(({ tag }) => tag === 'tool-call').map(({ val }) => val.id);
+  const numbers = ids.filter((id) => /^call-\d{1,9}$/.test(id)).map((id) => Number(id.slice(MADE_UP.length)));
+  return Math.max(-1, ...numbers) + 1;
+}
+
 export class Decoder {
   // By the upstream's index.
   #calls = new Map();
   #utf8 = new TextDecoder();
   #line = '';
 
-  constructor(summary) {
+  // `firstId`: the number of the first id that is made up.
+  constructor(summary, firstId) {
     this.summary = summary;
+    this.firstId = firstId;
     this.events = [];
     this.isDone = false;
+  }
+
+  // Whether nothing of the response is missing, even if the upstream did not mark the end.
+  get isComplete() {
+    return this.isDone || this.summary.rawFinishReason !== undefined;
   }
 
   // Decodes more bytes.
@@ -67,7 +86,7 @@ export class Decoder {
 
   // The end of the body.
   end() {
-    if (this.summary.rawFinishReason === undefined && !this.isDone) {
+    if (!this.isComplete) {
       throw new Failed(sent('transport', 'the response broke off before its end', { retryable: true }));
     }
     this.#endCalls();
@@ -112,7 +131,9 @@ export class Decoder {
       const at = this.#calls.size;
       call = { at, name: asText(called.name), arguments: '', others: new Map() };
       this.#calls.set(index, call);
-      this.#event('tool-call-start', { index: at, id: asText(fragment.id) || `call-${at}`, name: call.name });
+      // Not random: the same response gives the same events.
+      const id = asText(fragment.id) || `${MADE_UP}${this.firstId + at}`;
+      this.#event('tool-call-start', { index: at, id, name: call.name });
     }
     for (const [key, value] of Object.entries(fragment)) if (!OWN.includes(key)) call.others.set(key, value);
     const more = asText(called.arguments);

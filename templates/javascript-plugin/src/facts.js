@@ -8,11 +8,18 @@ export const LIST_PATH = '/models';
 export const CHAT_PATH = '/chat/completions';
 // The media type of a streaming response.
 export const STREAM_TYPE = 'text/event-stream';
-// The response header with the service's id of the request.
+// The response header with the service's id of the request, in lower case; null if it sends none.
 export const REQUEST_ID_HEADER = 'x-request-id';
+// Whether the service also works without the key, as local servers do.
+export const CREDENTIAL_OPTIONAL = false;
+// Whether a model may have any name, spaces and colons included. Else its name follows the contract's grammar.
+export const ANY_MODEL_ID = false;
 // The bundled models: ids and display names.
 export const BUNDLED = new Map([['example-large', 'Example Large']]);
 export const KEY_VARIABLE = 'EXAMPLE_API_KEY';
+
+// Facts that hosts and the conformance kit know, and whether they hold.
+const FACTS = { 'credential-optional': CREDENTIAL_OPTIONAL, 'any-model-id': ANY_MODEL_ID };
 
 // The plugin's description. The operator is asked to confirm before the host grants any of it.
 export function describe() {
@@ -36,6 +43,8 @@ export function describe() {
       note: undefined,
       helpUrl: undefined,
     },
-    extras: [],
+    extras: Object.keys(FACTS)
+      .filter((key) => FACTS[key])
+      .map((key) => ({ key, valueJson: 'true' })),
   };
 }

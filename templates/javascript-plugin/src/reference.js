@@ -3,10 +3,11 @@
 import { findAlias } from 'openclaw:model-provider/settings@0.2.0';
 
 import { Failed, before } from './errors.js';
-import { ID } from './facts.js';
+import { ANY_MODEL_ID, ID } from './facts.js';
 import { aliasOf, known, suggestions } from './models.js';
 
 const PART = /^[A-Za-z0-9_.-]+$/;
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
 
 // Resolves a reference or an alias.
 export function resolve(text) {
@@ -26,13 +27,17 @@ export function resolve(text) {
 // The text after `example/`, which may have any case.
 function withoutPrefix(text) {
   const slash = text.indexOf('/');
-  return text.slice(0, slash).toLowerCase() === ID ? text.slice(slash + 1) : undefined;
+  return slash >= 0 && text.slice(0, slash).toLowerCase() === ID ? text.slice(slash + 1) : undefined;
 }
 
 // A reference by its name alone.
 function named(name) {
-  if (!name.split('/').every((part) => PART.test(part))) {
-    const message = `invalid model reference \`${name}\`: expected ${ID}/NAME of letters, digits and \`-_./\``;
+  const isValid = ANY_MODEL_ID
+    ? name !== '' && name.trim() === name && !CONTROL.test(name)
+    : name.split('/').every((part) => PART.test(part));
+  if (!isValid) {
+    const expected = ANY_MODEL_ID ? 'without control characters and surrounding white space' : 'of letters, digits and `-_./`';
+    const message = `invalid model reference \`${name}\`: expected ${ID}/NAME ${expected}`;
     throw new Failed(before('invalid-reference', message, { suggestions: suggestions(name) }));
   }
   const metadata = known(name);

@@ -11,9 +11,9 @@ use crate::{
             ToolCall, Usage,
         },
     },
-    decode::Decoder,
+    decode::{Decoder, first_id},
     error,
-    facts::{BASE_URL, CHAT_PATH, KEY_VARIABLE, REQUEST_ID_HEADER, STREAM_TYPE},
+    facts::{BASE_URL, CHAT_PATH, CREDENTIAL_OPTIONAL, KEY_VARIABLE, REQUEST_ID_HEADER, STREAM_TYPE},
     http::{self, NS_PER_MS, Piece, Response, Sent},
     reference, request,
 };
@@ -28,7 +28,11 @@ const MAX_WAIT_MS: u32 = 60_000;
 enum Phase {
     Sent(Sent),
     Body(Response),
-    Backoff { wait_ns: u64 },
+    /// A response with an error status, and its body so far.
+    Refused(Response, Vec<u8>),
+    Backoff {
+        wait_ns: u64,
+    },
     Ended(Result<Summary, Error>),
 }
 
@@ -49,8 +53,8 @@ impl Chat {
     pub(crate) fn begin(request: &ChatRequest) -> Result<Self, Error> {
         let model = reference::resolve(&request.model)?;
         let snapshot = settings::get();
-        let body = request::body(request, &model)?;
-        if snapshot.credential == CredentialState::Missing {
+        let (body, warnings) = request::body(request, &model)?;
+        if !CREDENTIAL_OPTIONAL && snapshot.credential == CredentialState::Missing {
             let mut missing = error::new(ErrorKind::Unauthenticated, "there is no API key");
             missing.hint = Some(alloc::format!("set {KEY_VARIABLE}"));
             return Err(missing);
@@ -68,12 +72,12 @@ impl Chat {
             backend: None,
             request_id: None,
             attempts: 0,
-            warnings: Vec::new(),
+            warnings,
             extras: Vec::new(),
         };
         let mut chat = Self {
             phase: Phase::Backoff { wait_ns: 0 },
-            decoder: Decoder::new(summary),
+            decoder: Decoder::new(summary, first_id(&request.messages)),
             snapshot,
             body,
             attempts: 0,
@@ -107,8 +111,8 @@ impl Chat {
         let retries = self.attempts.saturating_sub(1);
         let backoff = BACKOFF_MS.saturating_mul(1 << retries.min(6));
         let wait_ms = error.retry_after_ms.unwrap_or(backoff);
-        // After the first event, or if a retry may be billed twice, the caller decides.
-        let is_early = matches!(self.phase, Phase::Sent(_) | Phase::Backoff { .. });
+        // Once the status is 200, or if a retry may be billed twice, the caller decides.
+        let is_early = !matches!(self.phase, Phase::Body(_));
         let may_retry = is_early && error.retryable && error.kind != ErrorKind::Timeout;
         if may_retry && retries < self.snapshot.max_retries && wait_ms <= MAX_WAIT_MS && self.attempts > 0 {
             self.waited_ns = 0;
@@ -200,14 +204,34 @@ impl Chat {
                         }
                     }
                     (_, Ok(Piece::End)) => self.end(),
-                    (_, Err(failure)) => match self.decoder.summary.raw_finish_reason {
-                        // The response was cut after its finish reason: it is complete.
-                        Some(_) => self.end(),
-                        None => self.fail(error::of_failure(&failure)),
-                    },
+                    // Only the connection was cut: nothing of the response is missing.
+                    (_, Err(_)) if self.decoder.is_complete() => self.end(),
+                    (_, Err(failure)) => self.fail(error::of_failure(&failure)),
                     (Waited::TimedOut, _) => self.fail(error::timeout("more of the response")),
                     (Waited::CallerLeft, _) => return false,
                     (Waited::Ready, _) => {}
+                }
+            }
+            Phase::Refused(response, mut body) => {
+                // The timeout is for the whole body: without it the status is an error all the same.
+                let limit = u64::from(self.snapshot.idle_timeout_ms) * NS_PER_MS;
+                let outcome = self.wait(|most| response.wait(most), limit, left);
+                let is_whole = match (outcome, response.read()) {
+                    (_, Ok(Piece::Bytes(bytes))) => {
+                        body.extend_from_slice(&bytes);
+                        body.len() > MAX_ERROR_BYTES
+                    }
+                    (_, Ok(Piece::End) | Err(_)) | (Waited::TimedOut, _) => true,
+                    (Waited::Ready, _) => false,
+                    (Waited::CallerLeft, _) => {
+                        self.phase = Phase::Refused(response, body);
+                        return false;
+                    }
+                };
+                if is_whole {
+                    self.fail(error::of_status(&response, &body));
+                } else {
+                    self.phase = Phase::Refused(response, body);
                 }
             }
             Phase::Ended(end) => self.phase = Phase::Ended(end),
@@ -241,9 +265,7 @@ impl Chat {
         self.waited_ns = 0;
         self.has_left = true;
         if response.status() != 200 {
-            let most = u64::from(self.snapshot.idle_timeout_ms) * NS_PER_MS;
-            let body = response.collect(MAX_ERROR_BYTES, most).unwrap_or_default();
-            return self.fail(error::of_status(&response, &body));
+            return self.phase = Phase::Refused(response, Vec::new());
         }
         let kind = response.header("content-type").unwrap_or_default();
         if !kind.starts_with(STREAM_TYPE) {
@@ -251,7 +273,7 @@ impl Chat {
             return self.fail(error::sent(ErrorKind::Protocol, message));
         }
         let summary = &mut self.decoder.summary;
-        summary.request_id = response.header(REQUEST_ID_HEADER);
+        summary.request_id = REQUEST_ID_HEADER.and_then(|name| response.header(name));
         summary.attempts = self.attempts;
         self.phase = Phase::Body(response);
     }

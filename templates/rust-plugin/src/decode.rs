@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     contract::types::{
-        ChatEvent, Error, ErrorKind, Extra, FinishReason, Reasoning, Summary, ToolCallDelta, ToolCallEnd, ToolCallStart,
+        AssistantPart, ChatEvent, Error, ErrorKind, Extra, FinishReason, Message, Reasoning, Summary, ToolCallDelta,
+        ToolCallEnd, ToolCallStart,
     },
     error,
 };
@@ -34,16 +35,36 @@ pub(crate) struct Decoder {
     line: Vec<u8>,
     pub(crate) events: VecDeque<ChatEvent>,
     calls: Vec<Call>,
+    /// The number of the first id that is made up.
+    first_id: usize,
     pub(crate) summary: Summary,
     is_done: bool,
 }
 
+/// The begin of an id that is made up, before its number.
+const MADE_UP: &str = "call-";
+
+/// The number of the first id to make up: behind those of earlier turns, since an id identifies a call within the
+/// conversation.
+pub(crate) fn first_id(messages: &[Message]) -> usize {
+    let parts = messages.iter().flat_map(|message| match message {
+        Message::Assistant(assistant) => assistant.content.as_slice(),
+        _ => &[],
+    });
+    let numbers = parts.filter_map(|part| match part {
+        AssistantPart::ToolCall(call) => call.id.strip_prefix(MADE_UP)?.parse().ok(),
+        _ => None,
+    });
+    numbers.max().map_or(0, |last: usize| last.saturating_add(1))
+}
+
 impl Decoder {
-    pub(crate) fn new(summary: Summary) -> Self {
+    pub(crate) fn new(summary: Summary, first_id: usize) -> Self {
         Self {
             line: Vec::new(),
             events: VecDeque::new(),
             calls: Vec::new(),
+            first_id,
             summary,
             is_done: false,
         }
@@ -52,6 +73,11 @@ impl Decoder {
     /// Whether the upstream marked the end of the stream.
     pub(crate) fn is_done(&self) -> bool {
         self.is_done
+    }
+
+    /// Whether nothing of the response is missing, even if the upstream did not mark the end.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_done || self.summary.raw_finish_reason.is_some()
     }
 
     /// Decodes more bytes.
@@ -90,7 +116,7 @@ impl Decoder {
 
     /// The end of the body: returns the summary, if the response is complete.
     pub(crate) fn end(&mut self) -> Result<Summary, Error> {
-        if self.summary.raw_finish_reason.is_none() && !self.is_done {
+        if !self.is_complete() {
             return Err(Error {
                 retryable: true,
                 ..error::sent(ErrorKind::Transport, "the response broke off before its end")
@@ -158,7 +184,11 @@ impl Decoder {
                 let name = fragment["function"]["name"].as_str().unwrap_or_default().to_string();
                 let at = self.calls.len();
                 let id = fragment["id"].as_str().filter(|id| !id.is_empty());
-                let id = id.map_or_else(|| format!("call-{at}"), ToString::to_string);
+                // Not random: the same response gives the same events.
+                let id = id.map_or_else(
+                    || format!("{MADE_UP}{}", self.first_id.wrapping_add(at)),
+                    ToString::to_string,
+                );
                 self.events.push_back(ChatEvent::ToolCallStart(ToolCallStart {
                     index: at as u32,
                     id,

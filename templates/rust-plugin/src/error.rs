@@ -101,7 +101,7 @@ pub(crate) fn of_status(response: &Response, body: &[u8]) -> Error {
     let status = response.status();
     let mut error = of_json(&serde_json::from_slice(body).unwrap_or_default(), Some(status));
     error.retry_after_ms = response.header("retry-after").and_then(|text| wait_ms(&text));
-    error.request_id = response.header(REQUEST_ID_HEADER);
+    error.request_id = REQUEST_ID_HEADER.and_then(|name| response.header(name));
     error
 }
 

@@ -2,7 +2,7 @@
 
 use alloc::{string::ToString, vec, vec::Vec};
 
-use crate::contract::types::{CredentialSpec, Endpoint, ProviderInfo};
+use crate::contract::types::{CredentialSpec, Endpoint, Extra, ProviderInfo};
 
 /// The prefix of model references, and the key in a configuration.
 pub(crate) const ID: &str = "example";
@@ -14,15 +14,29 @@ pub(crate) const LIST_PATH: &str = "/models";
 pub(crate) const CHAT_PATH: &str = "/chat/completions";
 /// The media type of a streaming response.
 pub(crate) const STREAM_TYPE: &str = "text/event-stream";
-/// The response header with the service's id of the request.
-pub(crate) const REQUEST_ID_HEADER: &str = "x-request-id";
+/// The response header with the service's id of the request, if it sends one.
+pub(crate) const REQUEST_ID_HEADER: Option<&str> = Some("x-request-id");
 /// The environment variable of the API key.
 pub(crate) const KEY_VARIABLE: &str = "EXAMPLE_API_KEY";
+/// Whether the service also works without the key, as local servers do.
+pub(crate) const CREDENTIAL_OPTIONAL: bool = false;
+/// Whether a model may have any name, spaces and colons included. Else its name follows the contract's grammar.
+pub(crate) const ANY_MODEL_ID: bool = false;
 /// The bundled models: ids and display names.
 pub(crate) const BUNDLED: [(&str, &str); 1] = [("example-large", "Example Large")];
 
+/// Facts that hosts and the conformance kit know, and whether they hold.
+const FACTS: [(&str, bool); 2] = [
+    ("credential-optional", CREDENTIAL_OPTIONAL),
+    ("any-model-id", ANY_MODEL_ID),
+];
+
 /// The plugin's description. The operator is asked to confirm before the host grants any of it.
 pub(crate) fn describe() -> ProviderInfo {
+    let facts = FACTS.iter().filter(|(_, holds)| *holds).map(|(key, _)| Extra {
+        key: key.to_string(),
+        value_json: "true".to_string(),
+    });
     ProviderInfo {
         id: ID.to_string(),
         name: "Example".to_string(),
@@ -49,6 +63,6 @@ pub(crate) fn describe() -> ProviderInfo {
             note: None,
             help_url: None,
         }),
-        extras: Vec::new(),
+        extras: facts.collect(),
     }
 }

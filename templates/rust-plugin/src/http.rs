@@ -41,15 +41,11 @@ impl Failure {
     }
 }
 
-/// A request without its response. Fields drop in this order: children before parents, as WASI requires.
-pub(crate) struct Sent {
-    ready: Pollable,
-    future: FutureIncomingResponse,
-}
+/// A request without its response.
+pub(crate) struct Sent(FutureIncomingResponse);
 
-/// A response whose body is being read. Fields drop in this order.
+/// A response whose body is being read. Fields drop in this order: children before parents, as WASI requires.
 pub(crate) struct Response {
-    ready: Pollable,
     stream: InputStream,
     _body: IncomingBody,
     response: IncomingResponse,
@@ -120,10 +116,7 @@ pub(crate) fn send(
         // If the host did not accept all of it, the response future has the cause.
         let _ = OutgoingBody::finish(outgoing, None);
     }
-    Ok(Sent {
-        ready: future.subscribe(),
-        future,
-    })
+    Ok(Sent(future))
 }
 
 fn write(body: &OutgoingBody, mut bytes: &[u8]) {
@@ -159,12 +152,12 @@ pub(crate) fn sleep(ns: u64) {
 
 impl Sent {
     pub(crate) fn wait(&self, most_ns: u64) -> (bool, u64) {
-        wait(&self.ready, most_ns)
+        wait(&self.0.subscribe(), most_ns)
     }
 
     /// The response head, if it has arrived.
     pub(crate) fn response(self) -> Result<Result<Response, Self>, Failure> {
-        let response = match self.future.get() {
+        let response = match self.0.get() {
             None => return Ok(Err(self)),
             Some(Ok(Ok(response))) => response,
             Some(Ok(Err(code))) => {
@@ -178,7 +171,6 @@ impl Sent {
         let body = response.consume().map_err(|()| Failure::internal())?;
         let stream = body.stream().map_err(|()| Failure::internal())?;
         Ok(Ok(Response {
-            ready: stream.subscribe(),
             stream,
             _body: body,
             response,
@@ -216,7 +208,7 @@ impl Response {
     }
 
     pub(crate) fn wait(&self, most_ns: u64) -> (bool, u64) {
-        wait(&self.ready, most_ns)
+        wait(&self.stream.subscribe(), most_ns)
     }
 
     /// The available part of the body.

@@ -12,7 +12,7 @@ use crate::{
         types::{Error, ErrorKind, Model, ModelRef, Routing},
     },
     error,
-    facts::{BUNDLED, ID},
+    facts::{ANY_MODEL_ID, BUNDLED, ID},
     models,
 };
 
@@ -55,8 +55,14 @@ fn without_prefix(text: &str) -> Option<&str> {
 fn named(name: &str) -> Result<ModelRef, Error> {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_part = |part: &str| !part.is_empty() && part.chars().all(is_plain);
-    if !name.split('/').all(is_part) {
-        let message = format!("invalid model reference `{name}`: expected {ID}/NAME of letters, digits and `-_./`");
+    let (is_valid, expected) = if ANY_MODEL_ID {
+        let is_name = !name.is_empty() && name.trim() == name && !name.contains(char::is_control);
+        (is_name, "without control characters and surrounding white space")
+    } else {
+        (name.split('/').all(is_part), "of letters, digits and `-_./`")
+    };
+    if !is_valid {
+        let message = format!("invalid model reference `{name}`: expected {ID}/NAME {expected}");
         let mut invalid = error::new(ErrorKind::InvalidReference, message);
         invalid.suggestions = suggestions(name);
         return Err(invalid);

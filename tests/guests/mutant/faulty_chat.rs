@@ -254,6 +254,9 @@ fn spoil_event(event: &mut ChatEvent) {
             if fault::is("call-id-missing") && id.starts_with("call-") {
                 id.clear();
             }
+            if fault::is("call-ids-of-one-turn") && id.starts_with("call-") {
+                *id = alloc::format!("call-{index}");
+            }
             if fault::is("call-ids-same") {
                 *id = "call".to_string();
             }

@@ -54,6 +54,13 @@ pub(crate) fn spoiled(mut request: ChatRequest) -> Result<ChatRequest, Error> {
             }
         }
     }
+    if fault::is("extras-as-floats") {
+        for extra in &mut request.extras {
+            if let Ok(value) = serde_json::from_str::<serde_json::Value>(&extra.value_json) {
+                extra.value_json = value.to_string();
+            }
+        }
+    }
     if fault::is("tool-choice-modes-alike")
         && matches!(request.tool_choice, Some(ToolChoice::None | ToolChoice::Required))
     {
@@ -144,7 +151,17 @@ fn spoil(message: &mut Message) -> Result<(), Error> {
             "unknown member of a message",
         ));
     }
+    let is_own = |extra: &Extra| extra.key == "role" || extra.key == "content";
+    if fault::is("own-members-refused") && extras.iter().any(is_own) {
+        return Err(error::new(ErrorKind::InvalidRequest, "a member twice"));
+    }
     let Some(content) = content else { return Ok(()) };
+    if fault::is("own-members-win") {
+        if let Some(own) = extras.iter().find(|extra| extra.key == "content") {
+            *content = [ContentPart::Text(own.value_json.clone())].into();
+        }
+        extras.retain(|extra| !is_own(extra));
+    }
     if fault::is("media-dropped") {
         content.retain(|part| !matches!(part, ContentPart::Media(_)));
     }

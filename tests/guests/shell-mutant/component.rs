@@ -8,8 +8,10 @@ use chat_completions::{
         bindings, export,
         nonblocking::{self, Step},
         provider::{Completion, CompletionBorrow, Guest, GuestCompletion, Progress},
+        settings::CredentialState,
         types::{
-            ChatEvent, ChatRequest, ChatResponse, DiscoveryMode, Error, ModelCatalog, ModelRef, ProviderInfo,
+            ChatEvent, ChatRequest, ChatResponse, DiscoveryMode, Error, ErrorKind, ModelCatalog, ModelRef,
+            ProviderInfo,
         },
     },
     settings::Settings as _,
@@ -120,6 +122,13 @@ impl nonblocking::Guest for Component {
 }
 
 fn understand(text: &str) -> Result<Resolved, Error> {
+    let is_missing = Imported::SHOWN.get().credential == CredentialState::Missing;
+    if is("credential-demanded") && is_missing {
+        return Err(Error::before_sending(
+            ErrorKind::Unauthenticated,
+            "There is no key.",
+        ));
+    }
     reference::understand(text, &Imported::SENT)
 }
 

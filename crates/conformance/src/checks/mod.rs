@@ -14,7 +14,9 @@ mod request;
 mod request_exact;
 mod request_parts;
 mod response;
+mod sent;
 mod settings;
+mod turns;
 
 use crate::check::Check;
 
@@ -31,6 +33,7 @@ pub(crate) const ALL: &[&[Check]] = &[
     events::CHECKS,
     completions::CHECKS,
     response::CHECKS,
+    turns::CHECKS,
     errors::CHECKS,
     error_details::CHECKS,
     settings::CHECKS,

@@ -234,7 +234,15 @@ async fn model(bench: &Bench) -> Result<(), Verdict> {
         let found = resolve(bench.with(), &text).await?;
         let prefix = format!("{}/", bench.info().id);
         let whole = found.canonical.strip_prefix(&prefix).unwrap_or_default();
-        let name = whole.split(':').next().unwrap_or_default();
+        let name = match &found.routing {
+            // A `:` belongs to the name, unless what follows is the routing.
+            Routing::Default if bench.has_fact(ANY_MODEL_ID) => whole,
+            Routing::Policy(suffix) | Routing::Backend(suffix) if bench.has_fact(ANY_MODEL_ID) => whole
+                .strip_suffix(suffix)
+                .and_then(|name| name.strip_suffix(':'))
+                .unwrap_or(whole),
+            _ => whole.split(':').next().unwrap_or_default(),
+        };
         expect(found.model == name, format!("`{name}`"), || {
             format!("`{}`", found.model)
         })?;

@@ -2,9 +2,10 @@
 
 use model_provider_host::contract::{
     AssistantPart, ChatRequest, ContentPart, Extra, FunctionTool, JsonSchema, Media, MediaSource, Message,
-    ProviderErrorKind, ResponseFormat, Tool, ToolCall, ToolChoice,
+    ResponseFormat, Tool, ToolCall, ToolChoice,
 };
 
+use super::sent::{body, carried, unescaped};
 use crate::{
     check::{Verdict, checks, expect, failed, not_tested},
     session::{Bench, words},
@@ -31,50 +32,6 @@ checks! {
     "parts/tool-extras", "Other members of the tool or of its function: `cache_control`, `return`." => tool_extras;
 }
 
-/// Every marker is in the request body, or the plugin reports that it was not sent.
-pub(super) async fn carried(
-    bench: &Bench,
-    request: &ChatRequest,
-    marks: &[&str],
-    may_refuse: bool,
-) -> Result<(), Verdict> {
-    let mut session = bench.with().chat("text")?.start().await?;
-    let heard = session.hear(request).await?;
-    let sent = session
-        .upstream
-        .seen()
-        .first()
-        .map(|seen| unescaped(&seen.text()))
-        .unwrap_or_default();
-    match heard.end {
-        Ok(summary) => {
-            let left_out: Vec<&&str> = marks
-                .iter()
-                .filter(|mark| !sent.contains(&unescaped(mark)))
-                .collect();
-            let is_said = !summary.warnings.is_empty();
-            expect(
-                left_out.is_empty() || is_said,
-                format!("{marks:?} in the request, or a warning"),
-                || format!("{left_out:?} is missing, without a warning, in {sent}"),
-            )
-        }
-        Err(error) if error.kind == ProviderErrorKind::Unsupported && may_refuse && sent.is_empty() => {
-            Err(not_tested(format!(
-                "it says that it does not support this: {}",
-                error.message
-            )))
-        }
-        Err(error) if may_refuse => Err(failed("a request, or `unsupported`", words(&error))),
-        Err(error) => Err(failed("a request", words(&error))),
-    }
-}
-
-/// JSON within JSON has more backslashes; the comparison ignores them.
-fn unescaped(text: &str) -> String {
-    text.replace('\\', "")
-}
-
 fn extra(key: &str, value_json: &str) -> Extra {
     Extra {
         key: key.to_owned(),
@@ -87,7 +44,8 @@ pub(super) fn function(extras: Vec<Extra>) -> FunctionTool {
         name: "kit_weather".to_owned(),
         description: Some("The kit's weather".to_owned()),
         parameters_json: r#"{"type":"object","properties":{"kit_city":{"type":"string"}}}"#.to_owned(),
-        strict: Some(true),
+        // A plugin that cannot send it would warn in each request, and a warning hides other omissions.
+        strict: None,
         extras,
     }
 }
@@ -169,29 +127,12 @@ async fn tool_choice(bench: &Bench) -> Result<(), Verdict> {
         tool_choice: Some(ToolChoice::Auto),
         ..bench.question()
     };
-    let count = async |request: &ChatRequest| -> Result<Option<usize>, Verdict> {
-        let mut session = bench.with().chat("text")?.start().await?;
-        let heard = session.hear(request).await?;
-        let seen = session.upstream.seen();
-        Ok(match (seen.first(), heard.end) {
-            (Some(seen), Ok(summary)) if summary.warnings.is_empty() => {
-                Some(seen.text().matches("kit_time").count())
-            }
-            _ => None,
-        })
-    };
-    let open = count(&request).await?;
+    let open = body(bench, &request).await?.matches("kit_time").count();
     request.tool_choice = Some(ToolChoice::Named("kit_time".to_owned()));
-    match (open, count(&request).await?) {
-        (Some(open), Some(named)) => {
-            expect(named > open, "the name of the chosen tool one more time", || {
-                format!("{open} times without the choice, {named} times with it")
-            })
-        }
-        _ => Err(not_tested(
-            "it says that it does not support the choice of a tool",
-        )),
-    }
+    let named = body(bench, &request).await?.matches("kit_time").count();
+    expect(named > open, "the name of the chosen tool one more time", || {
+        format!("{open} times without the choice, {named} times with it")
+    })
 }
 
 async fn other_tool(bench: &Bench) -> Result<(), Verdict> {
@@ -233,6 +174,13 @@ fn with_media(bench: &Bench, media: Media) -> ChatRequest {
     ])])
 }
 
+/// What every JSON API encodes the bytes of [`bytes`] as, up to where the padding may differ.
+const BYTES: &str = "iVBORyBraXQgYnl0ZX";
+
+fn bytes(mime_type: &str) -> Media {
+    Media::new(mime_type, MediaSource::Data(b"\x89PNG kit bytes".to_vec()))
+}
+
 async fn image_url(bench: &Bench) -> Result<(), Verdict> {
     let media = Media::new(
         "image/png",
@@ -243,26 +191,21 @@ async fn image_url(bench: &Bench) -> Result<(), Verdict> {
 }
 
 async fn image_bytes(bench: &Bench) -> Result<(), Verdict> {
-    let media = Media::new("image/png", MediaSource::Data(b"\x89PNG kit bytes".to_vec()));
-    // The encoding of bytes in every JSON API.
-    carried(
-        bench,
-        &with_media(bench, media),
-        &["kit-beside", "iVBORyBraXQgYnl0ZX", "image/png"],
-        true,
+    let request = with_media(bench, bytes("image/png"));
+    carried(bench, &request, &["kit-beside", BYTES], true).await?;
+    // Some APIs have no place for the type. Where it is written, it is this one.
+    let sent = unescaped(&body(bench, &request).await?);
+    let is_typed = sent.contains("image/") || sent.contains("data:");
+    expect(
+        !is_typed || sent.contains("image/png"),
+        "the type `image/png`, or none",
+        || sent.clone(),
     )
-    .await
 }
 
 async fn audio(bench: &Bench) -> Result<(), Verdict> {
-    let media = Media::new("audio/wav", MediaSource::Data(b"\x89PNG kit bytes".to_vec()));
-    carried(
-        bench,
-        &with_media(bench, media),
-        &["kit-beside", "iVBORyBraXQgYnl0ZX"],
-        true,
-    )
-    .await
+    let request = with_media(bench, bytes("audio/wav"));
+    carried(bench, &request, &["kit-beside", BYTES], true).await
 }
 
 async fn other_part(bench: &Bench) -> Result<(), Verdict> {
@@ -346,6 +289,7 @@ async fn message_extras(bench: &Bench) -> Result<(), Verdict> {
         Message::user("And now?"),
     ]));
     carried(bench, &spoken, &MARKS[..3], false).await?;
+    never_refused(bench).await?;
     // A plugin without tools refuses this one, whatever members its messages have.
     let with_tools = marked(conversation(bench, "{}", Vec::new()));
     match carried(bench, &with_tools, &MARKS[1..], true).await {
@@ -354,17 +298,56 @@ async fn message_extras(bench: &Bench) -> Result<(), Verdict> {
     }
 }
 
+/// Members that the plugin writes itself may be among them, from a conversation of another provider.
+async fn never_refused(bench: &Bench) -> Result<(), Verdict> {
+    let mut request = bench.question();
+    if let Some(Message::User(message)) = request.messages.first_mut() {
+        message.extras = vec![extra("role", "\"kit-role\""), extra("content", "\"kit-content\"")];
+    }
+    let mut session = bench.with().chat("text")?.start().await?;
+    let summary = session.hear(&request).await?.end.map_err(|error| {
+        let expected = "a response to a message whose extras are called `role` and `content`";
+        failed(expected, words(&error))
+    })?;
+    let seen = session.upstream.seen();
+    let sent = seen
+        .first()
+        .map(|seen| unescaped(&seen.text()))
+        .unwrap_or_default();
+    expect(sent.contains("Hello!"), "the message's own content", || {
+        sent.clone()
+    })?;
+    let are_sent = sent.contains("kit-role") && sent.contains("kit-content");
+    expect(
+        are_sent || !summary.warnings.is_empty(),
+        "the extras, or a warning",
+        || sent.clone(),
+    )
+}
+
 async fn part_extras(bench: &Bench) -> Result<(), Verdict> {
-    let media = Media {
-        extras: vec![extra("kit_detail", "\"kit-media-extra\"")],
-        ..Media::new(
-            "image/png",
-            MediaSource::Url("https://pictures.test/kit.png".to_owned()),
-        )
-    };
-    carried(bench, &with_media(bench, media), &["kit-media-extra"], true).await?;
+    let of_url = Media::new(
+        "image/png",
+        MediaSource::Url("https://pictures.test/kit.png".to_owned()),
+    );
+    let mut media = Err(not_tested("it takes no image"));
+    for source in [of_url, bytes("image/png")] {
+        let image = Media {
+            extras: vec![extra("kit_detail", "\"kit-media-extra\"")],
+            ..source
+        };
+        media = carried(bench, &with_media(bench, image), &["kit-media-extra"], true).await;
+        if !matches!(media, Err(Verdict::NotTested { .. })) {
+            break;
+        }
+    }
     let request = conversation(bench, "{}", vec![extra("kit_member", "\"kit-call-extra\"")]);
-    carried(bench, &request, &["kit-call-extra"], true).await
+    let call = carried(bench, &request, &["kit-call-extra"], true).await;
+    match (media, call) {
+        (Err(failed @ Verdict::Failed { .. }), _) | (_, Err(failed @ Verdict::Failed { .. })) => Err(failed),
+        (Err(neither), Err(_)) => Err(neither),
+        _ => Ok(()),
+    }
 }
 
 async fn tool_extras(bench: &Bench) -> Result<(), Verdict> {

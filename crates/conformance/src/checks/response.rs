@@ -392,7 +392,9 @@ async fn warnings(bench: &Bench) -> Result<(), Verdict> {
         }
     }
     if found == 0 {
-        Err(not_tested("it warns of none of these requests"))
+        Err(not_tested(
+            "it warns neither of an unlisted model, nor of a message's extra with an unknown reasoning effort",
+        ))
     } else {
         Ok(())
     }
