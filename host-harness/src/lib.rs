@@ -105,18 +105,20 @@ async fn read_and_run() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let ahead = PluginArgs::look(&arguments);
     let loaded = if ahead.needs_plugins() {
-        Some(ahead.load(&Terminal::new(Format::Text)).await)
+        match ahead.plugins() {
+            Ok(early) => Some(early.load(&Terminal::new(Format::Text)).await),
+            // As for other commands, help that stands before it is shown.
+            Err(usage) => match whole(None).try_get_matches_from(&arguments) {
+                Err(help) if !help.use_stderr() => return shown(help),
+                _ => return shown(usage),
+            },
+        }
     } else {
         None
     };
     let (Cli { mut global, command }, loaded) = match read(&arguments, loaded) {
         Ok(read) => read,
-        Err(Unread::Usage(usage)) => {
-            let usage = args::redact(usage);
-            // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
-            let _ = usage.print();
-            return exit_code(usage.exit_code());
-        }
+        Err(Unread::Usage(usage)) => return shown(usage),
         Err(Unread::Plugins(error)) => return report(&Terminal::new(Format::Text), error.into()),
     };
     global.absorb(command.global());
@@ -130,6 +132,13 @@ async fn read_and_run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&terminal, failure),
     }
+}
+
+/// Help and version go to stdout with status 0, wrong usage to stderr with status 2.
+fn shown(usage: clap::Error) -> ExitCode {
+    let usage = args::redact(usage);
+    let _ = usage.print();
+    exit_code(usage.exit_code())
 }
 
 /// Why the arguments could not be read.

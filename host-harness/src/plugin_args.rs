@@ -1,6 +1,6 @@
 //! A first look at the arguments: some commands have options that the loaded plugins declare.
 //!
-//! Finds only the command and the plugins. Errors in the arguments are reported later, when they are parsed in full.
+//! Finds only the command and the plugins. What is wrong with other options is reported later, when all are parsed.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -13,12 +13,12 @@ use model_provider_host::{Plugin, Result};
 #[derive(Debug)]
 pub(super) struct PluginArgs {
     command: Option<String>,
-    early: Early,
+    early: std::result::Result<Early, clap::Error>,
 }
 
 /// The options that decide which plugins are loaded.
-#[derive(Debug, Default, Args)]
-struct Early {
+#[derive(Debug, Args)]
+pub(super) struct Early {
     #[command(flatten)]
     global: Global,
     #[arg(long)]
@@ -39,9 +39,12 @@ impl PluginArgs {
                 .no_binary_name(true)
                 .args_override_self(true),
         );
-        let takes: Vec<String> = options
+        let known: Vec<(String, bool)> = options
             .get_arguments()
-            .filter_map(|argument| Some(format!("--{}", argument.get_long()?)))
+            .filter_map(|argument| {
+                let name = format!("--{}", argument.get_long()?);
+                Some((name, argument.get_action().takes_values()))
+            })
             .collect();
         let mut rest = arguments.iter().skip(1);
         let mut kept = Vec::new();
@@ -54,9 +57,9 @@ impl PluginArgs {
             };
             if name == "--" {
                 break;
-            } else if takes.iter().any(|option| option == name) {
+            } else if let Some((_, takes_value)) = known.iter().find(|(option, _)| option == name) {
                 kept.push(argument.clone());
-                if value.is_none() {
+                if *takes_value && value.is_none() {
                     kept.extend(rest.next().cloned());
                 }
             } else if !name.starts_with('-') && command.as_deref().is_none_or(|command| command == "help") {
@@ -65,10 +68,7 @@ impl PluginArgs {
         }
         let matches = options.try_get_matches_from(kept);
         let early = matches.and_then(|matches| Early::from_arg_matches(&matches));
-        Self {
-            command,
-            early: early.unwrap_or_default(),
-        }
+        Self { command, early }
     }
 
     /// Whether the command has options that are named after providers.
@@ -76,14 +76,24 @@ impl PluginArgs {
         matches!(self.command.as_deref(), Some("onboard" | "completions" | "man"))
     }
 
+    /// The options that decide which plugins are loaded.
+    ///
+    /// # Errors
+    /// Wrong usage of one of them.
+    pub(super) fn plugins(self) -> std::result::Result<Early, clap::Error> {
+        self.early
+    }
+}
+
+impl Early {
     /// Loads the plugins that the arguments name, or the workspace's own.
     ///
     /// # Errors
     /// One of them cannot be loaded.
     pub(super) async fn load(&self, terminal: &Terminal) -> Result<Loaded> {
-        let ground = Ground::open_for_writing(&self.early.global)?;
-        let mut plugins = vec![ground.load(terminal, self.early.global.plugin.as_deref()).await?];
-        for path in &self.early.also {
+        let ground = Ground::open_for_writing(&self.global)?;
+        let mut plugins = vec![ground.load(terminal, self.global.plugin.as_deref()).await?];
+        for path in &self.also {
             let plugin = ground.load(terminal, Some(path)).await?;
             if plugins.iter().all(|known| known.info().id != plugin.info().id) {
                 plugins.push(plugin);
@@ -121,18 +131,25 @@ mod tests {
 
     #[test]
     fn plugins_are_found_on_both_sides_of_the_command() {
-        let ahead = look("onboard --acme-api-key k --plugin a.wasm --also=b.wasm --also c.wasm --mode local");
-        assert_eq!(ahead.early.global.plugin, Some(PathBuf::from("a.wasm")));
-        assert_eq!(
-            ahead.early.also,
-            [PathBuf::from("b.wasm"), PathBuf::from("c.wasm")]
-        );
-        let ahead = look("--plugin a.wasm --set x=1 onboard --plugin b.wasm");
-        assert_eq!(ahead.early.global.plugin, Some(PathBuf::from("b.wasm")));
-        assert_eq!(
-            look("onboard --plugin").early.global.plugin,
-            None,
-            "what is wrong is said later"
-        );
+        let of = |line: &str| look(line).plugins().unwrap();
+        let early = of("onboard --acme-api-key k --plugin a.wasm --also=b.wasm --also c.wasm --mode local");
+        assert_eq!(early.global.plugin, Some(PathBuf::from("a.wasm")));
+        assert_eq!(early.also, [PathBuf::from("b.wasm"), PathBuf::from("c.wasm")]);
+        let early = of("onboard --verbose --plugin a.wasm --non-interactive --verbose --help");
+        assert_eq!(early.global.plugin, Some(PathBuf::from("a.wasm")));
+        let early = of("--plugin a.wasm --set x=1 onboard --plugin b.wasm");
+        assert_eq!(early.global.plugin, Some(PathBuf::from("b.wasm")));
+    }
+
+    #[test]
+    fn a_wrong_value_is_no_missing_plugin() {
+        for (line, option) in [
+            ("onboard --plugin", "--plugin"),
+            ("onboard --plugin a.wasm --base-url /v1", "--base-url"),
+            ("--set nothing onboard --acme-api-key k", "--set"),
+        ] {
+            let usage = look(line).plugins().unwrap_err().to_string();
+            assert!(usage.contains(option), "{line}: {usage}");
+        }
     }
 }

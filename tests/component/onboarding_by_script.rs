@@ -138,6 +138,13 @@ async fn without_a_key_a_script_gets_an_error_that_names_the_places_for_one() {
         assert!(ran.err.contains("--non-interactive"), "{ran:?}");
         let ran = quietly(&home, &["--auth-choice", "zeta-api-key"]);
         assert_eq!(ran.code, Some(2), "{ran:?}");
+        // The plugin's file is there; what is wrong is named, and not shown.
+        let ran = quietly(&home, &["--base-url", "/v1?key=secret"]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.err.contains("--base-url") && !ran.err.contains("secret"), "{ran:?}");
+        let ran = quietly(&home, &["--help", "--base-url", "/v1"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.out.contains("--secret-input-mode"), "{ran:?}");
     })
     .await;
 }
