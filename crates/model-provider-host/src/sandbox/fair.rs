@@ -27,6 +27,7 @@ const SHORT_SLICE: Duration = Duration::from_millis(1);
 const CALM: Duration = Duration::from_millis(500);
 /// A guest that was woken and was not polled for this long is skipped until it is.
 const STALE: Duration = Duration::from_millis(5);
+
 /// The queue of one sandbox. Cheap to clone; clones are the same queue.
 #[derive(Clone, Default)]
 pub(super) struct FairQueue(Arc<Queue>);

@@ -1,5 +1,4 @@
-//! How long the guest of one store has run: its time in all, for the limit, and of late, for its place among others.
-//! Knows no queue and no limit.
+//! Guest time of one store: the total, for the limit, and recent use, for the scheduling. Knows no queue and no limit.
 
 use std::{
     sync::{
