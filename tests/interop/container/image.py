@@ -1,7 +1,7 @@
-"""The image of packaging/Containerfile, built by buildah and run as it says: its user, its variables, its command, its health
-check. Nothing is pulled. PROGRAM, which `cargo dist --program` made, stands in for the stage that builds it, and a folder with
-the libraries that it is linked to for the base image; the stage to build is left out, the last one is taken as it is. Has to be
-root, since chroot is what isolates the container. Reads PROGRAM."""
+"""The image of packaging/Containerfile, built by buildah and run with its own user, variables, command and health check.
+Nothing is pulled. The last stage is taken as it is. In place of the first stage stands PROGRAM, which `cargo dist --program`
+made; in place of the base image, a folder with the libraries that the program is linked to. Has to be root: chroot isolates the
+container."""
 
 import contextlib
 import json
@@ -52,7 +52,8 @@ class Builder:
             shutil.copy(library, root / library.lstrip("/"))
         (root / "etc").mkdir(exist_ok=True)
         (root / "etc/passwd").write_text("root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n")
-        (root / "tmp").mkdir(mode=0o1777)
+        (root / "tmp").mkdir()
+        (root / "tmp").chmod(0o1777)
         container = self("from", "scratch")
         self("copy", container, str(root), "/")
         self("config", "--user", "65532", container)
@@ -85,10 +86,14 @@ class Container:
     def serving(self):
         """Its entry point with its command, until SIGTERM."""
         command = self.command(*self.image["Entrypoint"], *self.image["Cmd"])
-        running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        pipe, none = subprocess.PIPE, subprocess.DEVNULL
+        self.running = running = subprocess.Popen(command, stdin=none, stdout=pipe, stderr=subprocess.STDOUT, text=True)
         try:
             yield running
         finally:
+            # The builder's end does not end it.
+            with contextlib.suppress(AssertionError):
+                os.kill(int(self.process().name), 9)
             running.kill()
             running.wait()
 
@@ -102,9 +107,19 @@ class Container:
         for entry in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 line = (entry / "cmdline").read_bytes().split(b"\0")
-                if line[:2] == [b"/usr/local/bin/host-harness", b"serve"]:
+                is_server = line[:2] == [b"/usr/local/bin/host-harness", b"serve"]
+                if is_server and self.running.pid in ancestors(entry.name):
                     return entry
         raise AssertionError("there is no server")
+
+
+def ancestors(process):
+    """The processes that have started this one."""
+    while int(process) > 1:
+        status = pathlib.Path("/proc", process, "stat").read_text()
+        # Behind the name, which may hold anything: the state, the parent.
+        process = status.rpartition(")")[2].split()[1]
+        yield int(process)
 
 
 @contextlib.contextmanager
@@ -124,7 +139,8 @@ def mock_router():
 def chat(key):
     body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}]}).encode()
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
-    with urllib.request.urlopen(urllib.request.Request(f"{SERVER}/v1/chat/completions", body, headers)) as response:
+    request = urllib.request.Request(f"{SERVER}/v1/chat/completions", body, headers)
+    with urllib.request.urlopen(request, timeout=30) as response:
         return json.load(response)
 
 
