@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_no_missing_plugin() {
+    fn a_wrong_value_is_reported_by_its_option() {
         for (line, option) in [
             ("onboard --plugin", "--plugin"),
             ("onboard --plugin a.wasm --base-url /v1", "--base-url"),

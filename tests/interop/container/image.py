@@ -1,5 +1,5 @@
 """The image of packaging/Containerfile, built by buildah and run with its own user, variables, command and health check.
-Nothing is pulled. The last stage is taken as it is. In place of the first stage stands PROGRAM, which `cargo dist --program`
+Nothing is pulled. The last stage is taken as it is. In place of the first stage stands the program HOST_HARNESS, which `cargo dist --program`
 made; in place of the base image, a folder with the libraries that the program is linked to. Has to be root: chroot isolates the
 container."""
 
@@ -11,13 +11,11 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
 
-from harness import Checks, equal
+from harness import Checks, equal, fetch, mock_router, path_of
+from serving import until
 
-PROGRAM = pathlib.Path(os.environ["PROGRAM"])
+PROGRAM = path_of("HOST_HARNESS")
 CONTAINERFILE = pathlib.Path(__file__).parents[3] / "packaging/Containerfile"
 BASE = "gcr.io/distroless/cc-debian12:nonroot"
 # What the base image has: the packages libc6, libgcc-s1, libgomp1 and libstdc++6.
@@ -122,26 +120,9 @@ def ancestors(process):
         yield int(process)
 
 
-@contextlib.contextmanager
-def mock_router():
-    running = subprocess.Popen([PROGRAM, "mock-router", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        for line in running.stdout:
-            if found := re.search(r"http://127\.0\.0\.1:\d+/v1", line):
-                yield found[0]
-                return
-        raise AssertionError("the mock router ended")
-    finally:
-        running.kill()
-        running.wait()
-
-
 def chat(key):
-    body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}]}).encode()
-    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
-    request = urllib.request.Request(f"{SERVER}/v1/chat/completions", body, headers)
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.load(response)
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}]}
+    return fetch(f"{SERVER}/v1/chat/completions", body, {"authorization": f"Bearer {key}"} if key else None)
 
 
 def filled(config, upstream):
@@ -168,24 +149,15 @@ def says(image):
 
 
 def becomes_healthy(container, running):
-    for _ in range(240):
-        if running.poll() is not None:
-            raise AssertionError(running.stdout.read())
-        if container.is_healthy():
-            return
-        time.sleep(0.25)
-    raise AssertionError("it never is")
+    until(lambda: running.poll() is not None or container.is_healthy(), 60)
+    assert running.poll() is None, running.stdout.read()
 
 
 def responds(key):
-    content = chat(key)["choices"][0]["message"]["content"]
-    assert content, "the response is empty"
-    try:
-        chat(None)
-    except urllib.error.HTTPError as error:
-        equal(error.code, 401, "the status without a key")
-    else:
-        raise AssertionError("a request without a key was served")
+    status, text = chat(key)
+    equal(status, 200, f"the status ({text})")
+    assert json.loads(text)["choices"][0]["message"]["content"], text
+    equal(chat(None)[0], 401, "the status without a key")
 
 
 def is_confined(container):
