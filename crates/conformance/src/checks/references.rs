@@ -44,13 +44,17 @@ async fn unlisted(bench: &Bench) -> Result<String, Verdict> {
     Ok(format!("{}/{}-unlisted", bench.info().id, known.model))
 }
 
-async fn canonical_form(bench: &Bench) -> Result<(), Verdict> {
-    let found = bench.resolved().await?;
-    let suffix = match &found.routing {
+/// What the routing adds to the model's name.
+fn suffix(found: &ModelRef) -> String {
+    match &found.routing {
         Routing::Default => String::new(),
         Routing::Policy(suffix) | Routing::Backend(suffix) => format!(":{suffix}"),
-    };
-    let expected = format!("{}/{}{suffix}", bench.info().id, found.model);
+    }
+}
+
+async fn canonical_form(bench: &Bench) -> Result<(), Verdict> {
+    let found = bench.resolved().await?;
+    let expected = format!("{}/{}{}", bench.info().id, found.model, suffix(&found));
     expect(found.canonical == expected, format!("`{expected}`"), || {
         format!("`{}`", found.canonical)
     })
@@ -234,14 +238,11 @@ async fn model(bench: &Bench) -> Result<(), Verdict> {
         let found = resolve(bench.with(), &text).await?;
         let prefix = format!("{}/", bench.info().id);
         let whole = found.canonical.strip_prefix(&prefix).unwrap_or_default();
-        let name = match &found.routing {
+        let name = if bench.has_fact(ANY_MODEL_ID) {
             // A `:` belongs to the name, unless what follows is the routing.
-            Routing::Default if bench.has_fact(ANY_MODEL_ID) => whole,
-            Routing::Policy(suffix) | Routing::Backend(suffix) if bench.has_fact(ANY_MODEL_ID) => whole
-                .strip_suffix(suffix)
-                .and_then(|name| name.strip_suffix(':'))
-                .unwrap_or(whole),
-            _ => whole.split(':').next().unwrap_or_default(),
+            whole.strip_suffix(&suffix(&found)).unwrap_or(whole)
+        } else {
+            whole.split(':').next().unwrap_or_default()
         };
         expect(found.model == name, format!("`{name}`"), || {
             format!("`{}`", found.model)

@@ -1,6 +1,6 @@
 //! Body of a sent request, and the search for its parts. Holds no check.
 
-use model_provider_host::contract::{ChatRequest, ProviderErrorKind};
+use model_provider_host::contract::{ChatRequest, Error, ProviderErrorKind};
 
 use crate::{
     check::{Verdict, expect, failed, not_tested},
@@ -36,10 +36,7 @@ pub(super) async fn carried(
             )
         }
         Err(error) if error.kind == ProviderErrorKind::Unsupported && may_refuse && sent.is_empty() => {
-            Err(not_tested(format!(
-                "it says that it does not support this: {}",
-                error.message
-            )))
+            Err(unsupported(&error))
         }
         Err(error) if may_refuse => Err(failed("a request, or `unsupported`", words(&error))),
         Err(error) => Err(failed("a request", words(&error))),
@@ -57,12 +54,17 @@ pub(super) async fn body(bench: &Bench, request: &ChatRequest) -> Result<String,
             "it says that it left something out: {}",
             summary.warnings[0].message
         ))),
-        (_, Err(error)) => Err(not_tested(format!(
-            "it says that it does not support this: {}",
-            error.message
-        ))),
+        (_, Err(error)) => Err(unsupported(&error)),
         (None, Ok(_)) => Err(not_tested("it sends no request")),
     }
+}
+
+/// The verdict on a plugin that refuses a request.
+pub(super) fn unsupported(error: &Error) -> Verdict {
+    not_tested(format!(
+        "it says that it does not support this: {}",
+        error.message
+    ))
 }
 
 /// JSON within JSON has more backslashes; the comparison ignores them.

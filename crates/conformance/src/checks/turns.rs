@@ -4,8 +4,9 @@ use model_provider_host::contract::{
     AssistantPart, ChatRequest, FunctionTool, Message, ProviderErrorKind, Tool, ToolCall,
 };
 
+use super::sent::unsupported;
 use crate::{
-    check::{Verdict, checks, expect, failed, not_tested},
+    check::{Verdict, checks, expect, failed},
     session::{Bench, words},
 };
 
@@ -19,10 +20,7 @@ async fn calls(bench: &Bench, request: &ChatRequest) -> Result<Vec<ToolCall>, Ve
     let heard = session.hear(request).await?;
     match &heard.end {
         Ok(_) => Ok(heard.calls()),
-        Err(error) if error.kind == ProviderErrorKind::Unsupported => Err(not_tested(format!(
-            "it says that it does not support this: {}",
-            error.message
-        ))),
+        Err(error) if error.kind == ProviderErrorKind::Unsupported => Err(unsupported(error)),
         Err(error) => Err(failed("a response to its end", words(error))),
     }
 }
