@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 
 from harness import Checks, equal, fetch, mock_router, path_of
+from linked import copy_libraries
 from serving import until
 
 PROGRAM = path_of("HOST_HARNESS")
@@ -20,7 +21,6 @@ CONTAINERFILE = pathlib.Path(__file__).parents[3] / "packaging/Containerfile"
 BASE = "gcr.io/distroless/cc-debian12:nonroot"
 # What the base image has: the packages libc6, libgcc-s1, libgomp1 and libstdc++6.
 IN_BASE = re.compile(r"(ld-linux-[\w-]+|libc|libm|libdl|libpthread|librt|libgcc_s|libgomp|libstdc\+\+)\.so\.\d+$")
-LIBRARY = re.compile(r"(/\S+) \(0x")
 BUILT = """FROM scratch AS build
 COPY host-harness /source/dist/host-harness
 COPY --chown=65532:65532 state /state
@@ -42,12 +42,8 @@ class Builder:
 
     def base(self, root):
         """The base image's stand-in: its user, the libraries, and nothing else."""
-        linked = subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout
-        libraries = LIBRARY.findall(linked)
-        for library in libraries:
+        for library in copy_libraries(PROGRAM, root):
             assert IN_BASE.search(library), f"{BASE} has no {library}"
-            (root / library.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(library, root / library.lstrip("/"))
         (root / "etc").mkdir(exist_ok=True)
         (root / "etc/passwd").write_text("root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n")
         (root / "tmp").mkdir()

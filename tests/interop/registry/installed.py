@@ -12,12 +12,12 @@ import subprocess
 import tempfile
 
 from debian_registry import blob, digest, registry
+from linked import copy_libraries
 
 PROGRAM, COMPONENT, WIT_PACKAGE = (pathlib.Path(os.environ[name]) for name in ("PROGRAM", "COMPONENT", "WIT_PACKAGE"))
 MODEL = "huggingface/Qwen/Qwen3-8B"
 TOKEN = "hf_installed_0123456789abcdef"
 REPOSITORY = "openclaw/huggingface-provider"
-LIBRARY = re.compile(r"(/\S+) \(0x")
 
 
 class Machine:
@@ -30,11 +30,7 @@ class Machine:
         (root / "nothing").mkdir()
         shutil.copy(PROGRAM, root / "host-harness")
         if self.is_root:
-            linked = subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout
-            for library in LIBRARY.findall(linked):
-                there = root / library.lstrip("/")
-                there.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(library, there)
+            copy_libraries(PROGRAM, root)
 
     def put(self, file):
         shutil.copy(file, self.root / file.name)
