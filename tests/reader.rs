@@ -54,7 +54,7 @@ impl Reader {
         let readings: BTreeMap<String, Value> = lines
             .lines()
             .map(|line| serde_json::from_str(line).expect("the reader writes JSON"))
-            .map(|reading: Value| (text(&reading, "file").to_string(), reading))
+            .map(|reading: Value| (text(&reading, "file").to_owned(), reading))
             .filter(|(file, _)| is_here(file))
             .collect();
         assert!(!readings.is_empty(), "the reader found nothing in {folder}");

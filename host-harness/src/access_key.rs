@@ -15,7 +15,7 @@ use model_server::{AccessKey, AccessKeys, KeyDigest, generate_key};
 /// The size limit of a key file.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-pub(super) fn run(terminal: &Terminal, args: &AccessKeyArgs) -> Outcome {
+pub(super) fn run(terminal: Terminal, args: &AccessKeyArgs) -> Outcome {
     match &args.action {
         AccessKeyAction::Add(args) => add(terminal, args),
         AccessKeyAction::Rotate(args) => rotate(terminal, args),
@@ -46,7 +46,7 @@ pub(super) fn read(file: &Path) -> Result<AccessKeys> {
     AccessKeys::parse(&text)
 }
 
-fn add(terminal: &Terminal, args: &AddArgs) -> Outcome {
+fn add(terminal: Terminal, args: &AddArgs) -> Outcome {
     let NamedKeyArgs { name, file } = &args.named;
     let key = generate_key()?;
     edit(file, |keys| {
@@ -63,7 +63,7 @@ fn add(terminal: &Terminal, args: &AddArgs) -> Outcome {
     show_once(terminal, name, &key)
 }
 
-fn rotate(terminal: &Terminal, args: &NamedKeyArgs) -> Outcome {
+fn rotate(terminal: Terminal, args: &NamedKeyArgs) -> Outcome {
     let key = generate_key()?;
     edit(&args.file, |keys| {
         keys.changed(&args.name, |known| {
@@ -75,7 +75,7 @@ fn rotate(terminal: &Terminal, args: &NamedKeyArgs) -> Outcome {
 }
 
 /// Only the key is on standard output, so that it can be piped.
-fn show_once(terminal: &Terminal, name: &str, key: &Secret) -> Outcome {
+fn show_once(terminal: Terminal, name: &str, key: &Secret) -> Outcome {
     if terminal.is_text() {
         terminal.note(&format!("the key of `{name}`, shown this once:"));
         terminal.line(key.expose())?;
@@ -86,7 +86,7 @@ fn show_once(terminal: &Terminal, name: &str, key: &Secret) -> Outcome {
 }
 
 fn change(
-    terminal: &Terminal,
+    terminal: Terminal,
     args: &NamedKeyArgs,
     says: &str,
     change: impl FnOnce(&mut AccessKey) -> bool,
@@ -115,7 +115,7 @@ fn edit(file: &KeyFile, change: impl FnOnce(&AccessKeys) -> Result<AccessKeys>) 
     files::write_private(path, change(&keys)?.text().as_bytes())
 }
 
-fn list(terminal: &Terminal, file: &KeyFile) -> Outcome {
+fn list(terminal: Terminal, file: &KeyFile) -> Outcome {
     let keys = read(&file.file)?;
     if !terminal.is_text() {
         let keys: Vec<_> = keys.iter().map(described).collect();

@@ -7,7 +7,7 @@ use super::{Failure, Outcome, terminal::Terminal};
 use model_provider_host::{Error, ErrorKind};
 
 /// Writes the script that completes this command line in a shell.
-pub(super) fn completions(terminal: &Terminal, mut command: Command, shell: Shell) -> Outcome {
+pub(super) fn completions(terminal: Terminal, mut command: Command, shell: Shell) -> Outcome {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, &name, &mut script);
@@ -23,7 +23,7 @@ fn in_one_spelling(script: &str, name: &str) -> String {
 }
 
 /// Writes the manual page of the program, or of one of its commands.
-pub(super) fn manual(terminal: &Terminal, mut command: Command, of: Option<&str>) -> Outcome {
+pub(super) fn manual(terminal: Terminal, mut command: Command, of: Option<&str>) -> Outcome {
     command.build();
     let page = match of {
         None => command,

@@ -15,7 +15,7 @@ const UNDERSTOOD: &[&str] = &["list/live", "request/base-url", "response/finish-
 const ANOTHER_API: &str = "\nThe upstream of this test spoke OpenAI's chat completions. If the plugin is for another API, describe it in a \
                            router file: `--router-file FILE`, docs/conformance.md.";
 
-pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ConformanceArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global, args: &ConformanceArgs) -> Outcome {
     if args.list {
         return list(terminal, args.only.as_deref());
     }
@@ -80,7 +80,7 @@ fn write(file: &std::path::Path, report: &Report) -> Result<(), Error> {
     })
 }
 
-fn list(terminal: &Terminal, only: Option<&str>) -> Outcome {
+fn list(terminal: Terminal, only: Option<&str>) -> Outcome {
     let wanted = conformance::checks().filter(|check| check.id.starts_with(only.unwrap_or_default()));
     if terminal.is_text() {
         for check in wanted {

@@ -27,7 +27,7 @@ struct GrantedJson {
     file: String,
 }
 
-pub(super) async fn run(terminal: &Terminal, global: &Global, args: &GrantArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global, args: &GrantArgs) -> Outcome {
     let mut ground = Ground::open(global)?;
     let plugin = ground.look(terminal, &args.file).await?.plugin;
     let holders = holders(&plugin, args.signer)?;
@@ -97,7 +97,7 @@ fn holders(plugin: &Plugin, is_for_signer: bool) -> Result<Vec<String>, Error> {
 
 /// Prompts for confirmation. Without a terminal it is an error.
 pub(super) async fn confirmed(
-    terminal: &Terminal,
+    terminal: Terminal,
     id: &str,
     question: String,
     help: &'static str,

@@ -8,7 +8,7 @@ use model_provider_host::{Grant, Plugin, grants::AllowedEndpoints, sanitize};
 /// So many entries of a list are shown.
 const MOST: usize = 64;
 
-pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global) -> Outcome {
     let ground = Ground::open(global)?;
     let plugin = match global.plugin.as_deref() {
         Some(named) => ground.look(terminal, named).await?.plugin,

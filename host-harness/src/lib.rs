@@ -92,7 +92,7 @@ pub fn main() -> ExitCode {
                 ErrorKind::Configuration,
                 format!("no runtime can be started: {error}"),
             );
-            return report(&Terminal::new(Format::Text), Failure::Error(error));
+            return report(Terminal::new(Format::Text), Failure::Error(error));
         }
     };
     let code = runtime.block_on(read_and_run());
@@ -106,7 +106,7 @@ async fn read_and_run() -> ExitCode {
     let ahead = PluginArgs::look(&arguments);
     let loaded = if ahead.needs_plugins() {
         match ahead.plugins() {
-            Ok(early) => Some(early.load(&Terminal::new(Format::Text)).await),
+            Ok(early) => Some(early.load(Terminal::new(Format::Text)).await),
             // As for other commands, help that stands before it is shown.
             Err(usage) => match whole(None).try_get_matches_from(&arguments) {
                 Err(help) if !help.use_stderr() => return shown(help),
@@ -119,7 +119,7 @@ async fn read_and_run() -> ExitCode {
     let (Cli { mut global, command }, loaded) = match read(&arguments, loaded) {
         Ok(read) => read,
         Err(Unread::Usage(usage)) => return shown(usage),
-        Err(Unread::Plugins(error)) => return report(&Terminal::new(Format::Text), error.into()),
+        Err(Unread::Plugins(error)) => return report(Terminal::new(Format::Text), error.into()),
     };
     global.absorb(command.global());
     if let Some(inner) = command.inner_global() {
@@ -128,9 +128,9 @@ async fn read_and_run() -> ExitCode {
     let format = command.format(&global);
     global.log.start(format);
     let terminal = Terminal::new(format);
-    match run(&terminal, global, command, loaded).await {
+    match run(terminal, global, command, loaded).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => report(&terminal, failure),
+        Err(failure) => report(terminal, failure),
     }
 }
 
@@ -180,7 +180,7 @@ fn infos(loaded: Option<&model_provider_host::Result<Loaded>>) -> Vec<ProviderIn
 }
 
 async fn run(
-    terminal: &Terminal,
+    terminal: Terminal,
     global: Global,
     command: Command,
     loaded: Option<model_provider_host::Result<Loaded>>,
@@ -221,7 +221,7 @@ async fn run(
     }
 }
 
-fn report(terminal: &Terminal, failure: Failure) -> ExitCode {
+fn report(terminal: Terminal, failure: Failure) -> ExitCode {
     match failure {
         Failure::Error(error) => {
             // If even that cannot be written, the exit status still reports it.

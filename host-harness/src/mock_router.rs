@@ -8,7 +8,7 @@ use super::{Outcome, args::MockRouterArgs, signals, terminal::Terminal};
 use mock_router::{MockOptions, MockRouter};
 use model_provider_host::{Error, ErrorKind};
 
-pub(super) async fn run(terminal: &Terminal, args: &MockRouterArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, args: &MockRouterArgs) -> Outcome {
     if args.scenario.as_deref() == Some("list") {
         return list(terminal);
     }
@@ -36,7 +36,7 @@ pub(super) async fn run(terminal: &Terminal, args: &MockRouterArgs) -> Outcome {
     Ok(())
 }
 
-fn list(terminal: &Terminal) -> Outcome {
+fn list(terminal: Terminal) -> Outcome {
     if terminal.is_text() {
         let width = mock_router::scenarios()
             .map(|(name, _)| name.len())

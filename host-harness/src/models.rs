@@ -25,7 +25,7 @@ use model_provider_host::{
 /// The title of prices.
 const PRICE: &str = "$ PER M IN / OUT";
 
-pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global, args: &ModelsArgs) -> Outcome {
     match &args.action {
         None => list(terminal, global, &args.list).await,
         Some(ModelsAction::List(with)) => list(terminal, global, &with.args).await,
@@ -37,7 +37,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ModelsArgs)
     }
 }
 
-async fn list(terminal: &Terminal, global: &Global, args: &ListArgs) -> Outcome {
+async fn list(terminal: Terminal, global: &Global, args: &ListArgs) -> Outcome {
     let session = Session::open(terminal, global).await?;
     let discovery = if args.live {
         DiscoveryMode::Always
@@ -92,7 +92,7 @@ async fn list(terminal: &Terminal, global: &Global, args: &ListArgs) -> Outcome 
     Ok(())
 }
 
-fn warn(terminal: &Terminal, catalog: &ModelCatalog) {
+fn warn(terminal: Terminal, catalog: &ModelCatalog) {
     terminal.warn_of(catalog.warnings.iter().map(|warning| warning.message.as_str()));
 }
 

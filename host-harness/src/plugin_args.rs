@@ -90,7 +90,7 @@ impl Early {
     ///
     /// # Errors
     /// One of them cannot be loaded.
-    pub(super) async fn load(&self, terminal: &Terminal) -> Result<Loaded> {
+    pub(super) async fn load(&self, terminal: Terminal) -> Result<Loaded> {
         let ground = Ground::open_for_writing(&self.global)?;
         let mut plugins = vec![ground.load(terminal, self.global.plugin.as_deref()).await?];
         for path in &self.also {

@@ -14,7 +14,7 @@ use super::{
 };
 use model_provider_host::{contract::ModelRef, sanitize};
 
-pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ResolveArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global, args: &ResolveArgs) -> Outcome {
     let session = Session::open(terminal, global).await?;
     let named = session.named(&args.reference)?;
     let resolved = session.host.resolve(&named.reference).await?;

@@ -29,7 +29,7 @@ use plugin_registry::{
     host::{Followed, follow_for},
 };
 
-pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global, args: &ServeArgs) -> Outcome {
     // An invalid address or key is reported before anything is loaded.
     let before = Before::of(args);
     let access = access::read(terminal, args)?;
@@ -63,11 +63,11 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ServeArgs) 
             terminal.note(&format!("watching {tag}"));
             let hosts = service.clone();
             let host = move || hosts.host();
-            let followed = follow_for(store, host, tag, args.every, report_to(*terminal));
+            let followed = follow_for(store, host, tag, args.every, report_to(terminal));
             following = Some(tokio::spawn(followed));
             None
         }
-        None if args.watch.is_some() => Some(watch(*terminal, &service)?),
+        None if args.watch.is_some() => Some(watch(terminal, &service)?),
         None => None,
     };
     warn_without_credential(terminal, &service.host());
@@ -135,7 +135,7 @@ fn followed_tag(args: &ServeArgs, session: &Session) -> Result<Option<Reference>
 
 /// Reloads configuration, token and keys for all new requests. If any of them is invalid, nothing changes.
 async fn reload(
-    terminal: &Terminal,
+    terminal: Terminal,
     global: &Global,
     args: &ServeArgs,
     server: &Server,
@@ -158,7 +158,7 @@ async fn reload(
 
 /// The host and options of a server, at its start or after a reload.
 fn options(
-    terminal: &Terminal,
+    terminal: Terminal,
     global: &Global,
     args: &ServeArgs,
     session: Session,
@@ -242,7 +242,7 @@ fn say_live(terminal: Terminal, report: &SwapReport) {
 }
 
 /// Drains responses in flight; a second interrupt ends at once.
-async fn end(terminal: &Terminal, server: Server) {
+async fn end(terminal: Terminal, server: Server) {
     let host = server.service().host();
     let under_way = host.metrics().in_flight;
     let deadline = host.settings().drain_deadline;
@@ -262,7 +262,7 @@ async fn end(terminal: &Terminal, server: Server) {
 }
 
 /// Each response will report it too, but to the clients.
-fn warn_without_credential(terminal: &Terminal, host: &Host) {
+fn warn_without_credential(terminal: Terminal, host: &Host) {
     let info = host.info();
     if host.credential() == CredentialState::Missing
         && let Some(credential) = &info.credential

@@ -65,7 +65,7 @@ impl Ground {
         let environment = Environment::process();
         let configuration =
             Configuration::load(global.config.as_deref(), &environment)?.declaring(model_server::SETTINGS);
-        Self::on(global, environment, configuration, calls, Vec::new())
+        Self::on(global, environment, configuration, calls, None)
     }
 
     /// For a command that writes the configuration, which need not be there yet.
@@ -73,7 +73,7 @@ impl Ground {
         let environment = Environment::process();
         let configuration = Configuration::load_or_empty(global.config.as_deref(), &environment)?
             .declaring(model_server::SETTINGS);
-        Self::on(global, environment, configuration, Calls::FEW, Vec::new())
+        Self::on(global, environment, configuration, Calls::FEW, None)
     }
 
     fn on(
@@ -81,14 +81,14 @@ impl Ground {
         environment: Environment,
         configuration: Configuration,
         calls: Calls,
-        loaded: Vec<Plugin>,
+        loaded: Option<&Plugin>,
     ) -> Result<Self> {
         let mut grants = crate::built_in_grants()?.with_state_dir(configuration.state_dir())?;
         let store = Store::new(configuration.state_dir()).with_workspace(component_build::vouches);
         store.add_grants(&mut grants)?;
         let mut flags = Settings::declaring(model_server::SETTINGS);
         apply(&mut flags, &global.set)?;
-        let sandbox = match loaded.first() {
+        let sandbox = match loaded {
             Some(plugin) => plugin.sandbox().clone(),
             None => sandbox(configuration.state_dir(), &flags.limits, calls)?,
         };
@@ -106,7 +106,7 @@ impl Ground {
 
     /// Loads the plugin that the arguments name, or the default one: of the lock, the state directory, this program's
     /// workspace, or this program itself. Policy and lock apply.
-    pub(super) async fn load(&self, terminal: &Terminal, named: Option<&Path>) -> Result<Plugin> {
+    pub(super) async fn load(&self, terminal: Terminal, named: Option<&Path>) -> Result<Plugin> {
         let choice = match named {
             Some(named) => PluginChoice::named(&self.store, named)?,
             None => self.unnamed(terminal).await?,
@@ -115,12 +115,12 @@ impl Ground {
     }
 
     /// Loads a plugin to inspect it: the lock need not have it.
-    pub(super) async fn look(&self, _: &Terminal, named: &Path) -> Result<Looked> {
+    pub(super) async fn look(&self, _: Terminal, named: &Path) -> Result<Looked> {
         self.load_for(Mode::Look, PluginChoice::named(&self.store, named)?)
             .await
     }
 
-    async fn unnamed(&self, terminal: &Terminal) -> Result<PluginChoice> {
+    async fn unnamed(&self, terminal: Terminal) -> Result<PluginChoice> {
         if let Some(choice) = PluginChoice::installed(&self.store, self.configuration.state_dir())? {
             return Ok(choice);
         }
@@ -199,7 +199,7 @@ impl Ground {
 
 impl Ground {
     /// Warns of files that other users may write to, or read if they hold secrets.
-    pub(super) fn warn_of_exposed(&self, terminal: &Terminal) {
+    pub(super) fn warn_of_exposed(&self, terminal: Terminal) {
         let readable = self.configuration.readable().into_iter();
         let readable = readable.filter(|exposure| trust::is_reachable(&exposure.path));
         let mut said: Vec<PathBuf> = Vec::new();
@@ -212,7 +212,7 @@ impl Ground {
     }
 
     /// Warns of a broken list of models, and leaves it out.
-    pub(super) fn warn_of_broken_list(&mut self, terminal: &Terminal, info: &ProviderInfo) {
+    pub(super) fn warn_of_broken_list(&mut self, terminal: Terminal, info: &ProviderInfo) {
         if let Some(error) = self.configuration.leave_broken_list_out(info) {
             terminal.warn(&format!(
                 "{}; the list is left out until the file is corrected or removed",
@@ -242,19 +242,19 @@ impl Ground {
 
 impl Session {
     /// Puts the plugin that the arguments name into service.
-    pub(super) async fn open(terminal: &Terminal, global: &Global) -> Result<Self> {
+    pub(super) async fn open(terminal: Terminal, global: &Global) -> Result<Self> {
         Self::on(Ground::open(global)?, terminal, global).await
     }
 
     /// The same for a command that uses this model, whose `@PROFILE` may select the credential.
-    pub(super) async fn for_model(terminal: &Terminal, global: &Global, model: Option<&str>) -> Result<Self> {
+    pub(super) async fn for_model(terminal: Terminal, global: &Global, model: Option<&str>) -> Result<Self> {
         let mut ground = Ground::open(global)?;
         ground.configuration = ground.configuration.for_model(model);
         Self::on(ground, terminal, global).await
     }
 
     /// The same for a server with many concurrent requests.
-    pub(super) async fn for_many(terminal: &Terminal, global: &Global, per_store: u32) -> Result<Self> {
+    pub(super) async fn for_many(terminal: Terminal, global: &Global, per_store: u32) -> Result<Self> {
         let calls = Calls {
             at_once: SandboxOptions::default().max_concurrent,
             per_store,
@@ -264,7 +264,7 @@ impl Session {
 
     /// The same for a command that writes the configuration, which need not exist yet. It sends no request, so that no
     /// credential is looked up.
-    pub(super) async fn for_writing(terminal: &Terminal, global: &Global) -> Result<Self> {
+    pub(super) async fn for_writing(terminal: Terminal, global: &Global) -> Result<Self> {
         let mut ground = Ground::open_for_writing(global)?;
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
         let info = plugin.info().clone();
@@ -281,7 +281,7 @@ impl Session {
         })
     }
 
-    async fn on(mut ground: Ground, terminal: &Terminal, global: &Global) -> Result<Self> {
+    async fn on(mut ground: Ground, terminal: Terminal, global: &Global) -> Result<Self> {
         ground.warn_of_exposed(terminal);
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
         let info = plugin.info().clone();
@@ -372,15 +372,13 @@ pub(super) fn sandbox(state_dir: &Path, limits: &Limits, calls: Calls) -> Result
 }
 
 /// The component of this workspace, built first if needed.
-pub(super) async fn own_component(terminal: &Terminal) -> Result<PathBuf> {
-    let said = *terminal;
-    built(move || component_build::ensure(|message| said.note(message))).await
+pub(super) async fn own_component(terminal: Terminal) -> Result<PathBuf> {
+    built(move || component_build::ensure(|message| terminal.note(message))).await
 }
 
 /// The same code as the next version, for a swap.
-pub(super) async fn next_component(terminal: &Terminal) -> Result<PathBuf> {
-    let said = *terminal;
-    built(move || component_build::build(Build::NextVersion, |message| said.note(message))).await
+pub(super) async fn next_component(terminal: Terminal) -> Result<PathBuf> {
+    built(move || component_build::build(Build::NextVersion, |message| terminal.note(message))).await
 }
 
 async fn built(build: impl FnOnce() -> component_build::Result<PathBuf> + Send + 'static) -> Result<PathBuf> {

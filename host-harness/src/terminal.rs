@@ -33,23 +33,23 @@ impl Terminal {
         }
     }
 
-    pub(super) fn is_text(&self) -> bool {
+    pub(super) fn is_text(self) -> bool {
         self.format == Format::Text
     }
 
     /// Writes part of a result and flushes it.
-    pub(super) fn write(&self, text: &str) -> io::Result<()> {
+    pub(super) fn write(self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.flush()
     }
 
     /// Writes a line of a result, or several.
-    pub(super) fn line(&self, text: &str) -> io::Result<()> {
+    pub(super) fn line(self, text: &str) -> io::Result<()> {
         self.raw_line(&sanitize::screen(text))
     }
 
-    fn raw_line(&self, text: &str) -> io::Result<()> {
+    fn raw_line(self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.write_all(b"\n")?;
@@ -57,7 +57,7 @@ impl Terminal {
     }
 
     /// Writes one JSON value: indented in text mode, on one line otherwise.
-    pub(super) fn json(&self, value: &impl Serialize) -> io::Result<()> {
+    pub(super) fn json(self, value: &impl Serialize) -> io::Result<()> {
         let text = if self.format == Format::Json && io::stdout().is_terminal() {
             serde_json::to_string_pretty(value)?
         } else {
@@ -67,26 +67,26 @@ impl Terminal {
     }
 
     /// Writes a line to standard error.
-    pub(super) fn note(&self, text: &str) {
+    pub(super) fn note(self, text: &str) {
         // If that fails, there is nowhere to report it.
         let _ = writeln!(io::stderr().lock(), "{}", sanitize::screen(text));
     }
 
     /// Writes text to standard error without a line end.
-    pub(super) fn note_piece(&self, text: &str) {
+    pub(super) fn note_piece(self, text: &str) {
         let mut err = io::stderr().lock();
         let text = sanitize::screen(text);
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
 
     /// Writes a warning to standard error, in one line.
-    pub(super) fn warn(&self, message: &str) {
+    pub(super) fn warn(self, message: &str) {
         let message = sanitize::line(message);
         self.note(&format!("{} {message}", self.err.yellow("warning:")));
     }
 
     /// Writes some warnings; of many, the first ones and the count of the rest.
-    pub(super) fn warn_of<'w>(&self, messages: impl IntoIterator<Item = &'w str>) {
+    pub(super) fn warn_of<'w>(self, messages: impl IntoIterator<Item = &'w str>) {
         let mut messages = messages.into_iter();
         for message in messages.by_ref().take(sanitize::MAX_NAMES) {
             self.warn(message);
@@ -99,7 +99,7 @@ impl Terminal {
     }
 
     /// A model's text for standard output: verbatim into files and pipes, sanitized on a terminal.
-    pub(super) fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(super) fn shown<'a>(self, text: &'a str) -> Cow<'a, str> {
         if io::stdout().is_terminal() {
             sanitize::text(text)
         } else {
@@ -108,7 +108,7 @@ impl Terminal {
     }
 
     /// A spinner while the user waits; on a terminal only.
-    pub(super) fn spinner(&self, message: impl Into<Cow<'static, str>>) -> Spinner {
+    pub(super) fn spinner(self, message: impl Into<Cow<'static, str>>) -> Spinner {
         if !io::stderr().is_terminal() {
             return Spinner(None);
         }

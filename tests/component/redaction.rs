@@ -18,7 +18,7 @@ const MODEL: &str = "huggingface/Qwen/Qwen3-8B";
 /// This many characters of a token that is split into deltas may be visible.
 const SHOWN: usize = 7;
 
-fn chunk(delta: Value) -> String {
+fn chunk(delta: &Value) -> String {
     json!({"choices": [{"index": 0, "delta": delta}]}).to_string()
 }
 
@@ -58,16 +58,20 @@ async fn a_token_that_is_escaped_or_cut_into_deltas_is_shown_to_nobody() {
             scripts.push(vec![written(field, &format!("key: {}", escaped(at)))]);
         }
         for size in [1, 3, 10] {
-            scripts.push(pieces(size).map(|piece| chunk(json!({ field: piece }))).collect());
+            scripts.push(
+                pieces(size)
+                    .map(|piece| chunk(&json!({ field: piece })))
+                    .collect(),
+            );
         }
     }
     let call = |arguments: &str| {
         chunk(
-            json!({"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "f", "arguments": arguments}}]}),
+            &json!({"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "f", "arguments": arguments}}]}),
         )
     };
     let more =
-        |arguments: &str| chunk(json!({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}));
+        |arguments: &str| chunk(&json!({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}));
     // Once by the arguments' own escapes, and once cut as well.
     scripts.push(vec![call(&format!("{{\"key\": \"{}\"}}", escaped(4)))]);
     let mut cut = vec![call("{\"key\": \"")];
@@ -110,7 +114,7 @@ async fn a_client_of_the_server_gets_no_token_that_is_split_into_deltas() {
     let mut events: Vec<String> = TOKEN
         .as_bytes()
         .chunks(3)
-        .map(|piece| chunk(json!({"content": String::from_utf8_lossy(piece)})))
+        .map(|piece| chunk(&json!({"content": String::from_utf8_lossy(piece)})))
         .collect();
     events.extend([end("stop"), "[DONE]".to_owned()]);
     serving.harness.mock.push(Script::sse(&events));
@@ -182,7 +186,7 @@ async fn after_a_model_has_echoed_the_token_the_conversation_goes_on() {
         let mut events: Vec<String> = TOKEN
             .as_bytes()
             .chunks(size)
-            .map(|piece| chunk(json!({"content": String::from_utf8_lossy(piece)})))
+            .map(|piece| chunk(&json!({"content": String::from_utf8_lossy(piece)})))
             .collect();
         events.extend([end("stop"), "[DONE]".to_owned()]);
         harness.mock.push(Script::sse(&events));
@@ -215,7 +219,7 @@ async fn a_short_header_of_the_operators_is_an_ordinary_word_to_everybody() {
     });
     let harness = setup.start().await;
     let events = [
-        chunk(json!({"content": "in production with a-key-of-16-and-more, in production"})),
+        chunk(&json!({"content": "in production with a-key-of-16-and-more, in production"})),
         end("stop"),
         "[DONE]".to_owned(),
     ];
@@ -231,7 +235,7 @@ async fn a_short_header_of_the_operators_is_an_ordinary_word_to_everybody() {
 #[tokio::test]
 async fn the_first_word_of_a_response_is_sent_with_its_first_delta() {
     let harness = Harness::start().await;
-    let events = [chunk(json!({"content": "Certainly!"}))];
+    let events = [chunk(&json!({"content": "Certainly!"}))];
     harness
         .mock
         .push(Script::sse(&events).end(mock_router::End::Stall));

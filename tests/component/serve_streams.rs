@@ -23,7 +23,7 @@ fn impatient() -> Setup {
         .setting("serve-heartbeat-ms", "50")
 }
 
-fn delta(delta: Value) -> String {
+fn delta(delta: &Value) -> String {
     json!({"id": "c", "choices": [{"index": 0, "delta": delta}]}).to_string()
 }
 
@@ -46,7 +46,7 @@ async fn a_stream_has_its_headers_and_heartbeats_while_the_upstream_is_silent() 
         Script::sse(nothing).delay(silence),
     ] {
         let script = quiet
-            .chunk(format!("data: {}\n\n", delta(json!({"content": "late"}))))
+            .chunk(format!("data: {}\n\n", delta(&json!({"content": "late"}))))
             .chunk(format!("data: {}\n\ndata: [DONE]\n\n", end()));
         serving.harness.mock.push(script);
         let asked = Instant::now();

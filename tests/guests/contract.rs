@@ -5,6 +5,7 @@
     unsafe_code,
     unreachable_pub,
     clippy::all,
+    clippy::mem_forget,
     clippy::allow_attributes_without_reason,
     reason = "generated code; its documentation is in wit/provider.wit"
 )]

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// The length of so many bytes in base64, padding included.
+#[must_use]
 pub fn length(bytes: u64) -> u64 {
     bytes.div_ceil(3) * 4
 }

@@ -152,16 +152,19 @@ pub fn items<'a>(json: &'a str, each: &mut dyn FnMut(&'a str)) -> bool {
 }
 
 /// Whether the text is one JSON value and nothing else.
+#[must_use]
 pub fn is_value(json: &str) -> bool {
     scan::is_value(json) || serde_json::from_str::<IgnoredAny>(json).is_ok()
 }
 
 /// Whether the text is one JSON object and nothing else.
+#[must_use]
 pub fn is_object(json: &str) -> bool {
     json.trim_ascii_start().starts_with('{') && is_value(json)
 }
 
 /// Whether a raw value says nothing: `null`, `""`, `[]`, `{}`.
+#[must_use]
 pub fn is_blank(raw: &str) -> bool {
     match raw.as_bytes() {
         b"" | b"null" | b"\"\"" => true,
@@ -171,11 +174,13 @@ pub fn is_blank(raw: &str) -> bool {
 }
 
 /// The text of a raw string value; `None` if it is no string. Half a surrogate pair becomes U+FFFD.
+#[must_use]
 pub fn text(raw: &str) -> Option<Cow<'_, str>> {
     decode(raw).map(|(text, _)| text)
 }
 
 /// The same; `None` also if an escape in it gives U+FFFD.
+#[must_use]
 pub fn exact(raw: &str) -> Option<Cow<'_, str>> {
     decode(raw).and_then(|(text, is_exact)| is_exact.then_some(text))
 }
@@ -250,6 +255,7 @@ fn unit(text: &str) -> Option<(u32, &str)> {
 }
 
 /// A raw number of any form; `None` if it is none.
+#[must_use]
 pub fn number(raw: &str) -> Option<f64> {
     let mut reader = serde_json::Deserializer::from_str(raw);
     reader.deserialize_any(Number).ok().flatten()
@@ -291,6 +297,7 @@ impl<'a> Visitor<'a> for Number {
 }
 
 /// The whole part of a raw number; `None` if it is no number or too large to be meant.
+#[must_use]
 pub fn integer(raw: &str) -> Option<i64> {
     let mut end = raw.len();
     for (at, byte) in raw.bytes().enumerate() {

@@ -8,6 +8,7 @@
     unsafe_code,
     unreachable_pub,
     clippy::all,
+    clippy::mem_forget,
     clippy::allow_attributes_without_reason,
     reason = "generated code; it is documented in wit/provider.wit"
 )]

@@ -28,22 +28,19 @@ pub(crate) fn without_nan(raw: &str) -> Option<String> {
         let word = ["-Infinity", "Infinity", "NaN"]
             .into_iter()
             .find(|word| !in_text && rest.starts_with(word));
-        let taken = match word {
-            Some(word) => {
-                any = true;
-                mended.push_str("null");
-                word.len()
-            }
-            None => {
-                in_text ^= first == '"';
-                // An escape includes the character after it.
-                let length = match rest.chars().nth(1) {
-                    Some(next) if in_text && first == '\\' => 1 + next.len_utf8(),
-                    _ => first.len_utf8(),
-                };
-                mended.push_str(rest.get(..length)?);
-                length
-            }
+        let taken = if let Some(word) = word {
+            any = true;
+            mended.push_str("null");
+            word.len()
+        } else {
+            in_text ^= first == '"';
+            // An escape includes the character after it.
+            let length = match rest.chars().nth(1) {
+                Some(next) if in_text && first == '\\' => 1 + next.len_utf8(),
+                _ => first.len_utf8(),
+            };
+            mended.push_str(rest.get(..length)?);
+            length
         };
         rest = rest.get(taken..)?;
     }

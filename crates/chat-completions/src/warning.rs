@@ -1,6 +1,6 @@
 //! Values of `warning.code`, in one place: a caller may branch on them, so they are stable.
 
-use alloc::string::{String, ToString};
+use alloc::{borrow::ToOwned, string::String};
 
 use crate::contract::types::Warning;
 
@@ -47,7 +47,7 @@ const QUOTED_CHARS: usize = 80;
 #[must_use]
 pub fn warning(code: &str, message: impl Into<String>) -> Warning {
     Warning {
-        code: code.to_string(),
+        code: code.to_owned(),
         message: message.into(),
     }
 }

@@ -77,9 +77,10 @@ impl Words {
             return Self::of_the_host(error);
         };
         match kind {
-            ProviderErrorKind::InvalidRequest => words(400, "invalid_request_error"),
+            ProviderErrorKind::InvalidRequest | ProviderErrorKind::Unsupported => {
+                words(400, "invalid_request_error")
+            }
             ProviderErrorKind::InvalidReference => words(400, "invalid_request_error").about_the_model(),
-            ProviderErrorKind::Unsupported => words(400, "invalid_request_error"),
             ProviderErrorKind::ContextOverflow => {
                 words(400, "invalid_request_error").code("context_length_exceeded")
             }
@@ -121,6 +122,7 @@ impl Words {
 
 impl ApiError {
     /// An error of the server's own.
+    #[must_use]
     pub fn new(status: StatusCode, class: &'static str, code: &str, message: &str) -> Self {
         Self {
             status,
@@ -175,6 +177,7 @@ impl ApiError {
     }
 
     /// The members of an error in OpenAI's form, which several dialects share.
+    #[must_use]
     pub fn members(&self) -> Value {
         let mut members = json!({
             "message": self.message,

@@ -160,11 +160,13 @@ impl Frame {
 pub const LOGPROBS: &str = "logprobs";
 
 /// Whether an event holds the log probabilities of the one before it.
+#[must_use]
 pub fn is_logprobs(event: &ChatEvent) -> bool {
     matches!(event, ChatEvent::Other(extra) if extra.key == LOGPROBS)
 }
 
 /// Whether an event may have log probabilities.
+#[must_use]
 pub fn has_logprobs(event: &ChatEvent) -> bool {
     match event {
         ChatEvent::Text(_)

@@ -107,6 +107,7 @@ fn warning(warning: &Warning) -> Value {
 }
 
 /// The failed attempts and their errors.
+#[must_use]
 pub fn attempts(attempts: &[Attempt]) -> Vec<Value> {
     let told = attempts.iter().map(|attempt| {
         json!({
@@ -119,6 +120,7 @@ pub fn attempts(attempts: &[Attempt]) -> Vec<Value> {
 }
 
 /// An object without its null members.
+#[must_use]
 pub fn known(value: Value) -> Value {
     match value {
         Value::Object(fields) => {

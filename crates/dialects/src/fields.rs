@@ -20,6 +20,7 @@ pub enum Handling {
 
 impl Handling {
     /// The text in the documentation.
+    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -58,6 +59,7 @@ pub(crate) fn find(fields: &'static [Field], name: &str) -> Option<&'static Fiel
 }
 
 /// A table as Markdown.
+#[must_use]
 pub fn table(fields: &[Field]) -> String {
     let mut text = "| Member | Handling | Details |\n|---|---|---|\n".to_owned();
     for field in fields {

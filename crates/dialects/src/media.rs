@@ -17,6 +17,7 @@ const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::n
 );
 
 /// An image; its type follows from its first bytes. `None` for anything but PNG, JPEG, GIF and WebP.
+#[must_use]
 pub fn image_of(bytes: Vec<u8>) -> Option<Media> {
     Some(Media::new(picture_type(&bytes)?, MediaSource::Data(bytes)))
 }

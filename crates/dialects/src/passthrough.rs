@@ -27,13 +27,14 @@ pub enum Passthrough {
     /// Concatenated elements of several lists.
     List(Vec<Box<RawValue>>),
     /// Merged members of several objects.
-    Object(BTreeMap<String, Passthrough>),
+    Object(BTreeMap<String, Self>),
 }
 
 /// The extra that arrives in text deltas, like the content.
 const REFUSAL: &str = "refusal";
 
 /// Parses an extra; `None` if it is not JSON.
+#[must_use]
 pub fn read(json: &str) -> Option<Box<RawValue>> {
     // A line end would end a line of the event stream; in JSON it occurs only between values.
     RawValue::from_string(json.replace(['\r', '\n'], " ")).ok()
@@ -56,6 +57,7 @@ impl Passthrough {
     }
 
     /// Its string, if it is one.
+    #[must_use]
     pub fn text(&self) -> Option<String> {
         match self {
             Self::Raw(raw) => serde_json::from_str(raw.get()).ok(),

@@ -95,7 +95,7 @@ pub(crate) fn respond(
         return match begun {
             Ok((completion, first)) => {
                 let heartbeat = dialect.heartbeat();
-                let body = client.begin(StatusCode::OK, event_stream())?;
+                let body = client.begin(StatusCode::OK, &event_stream())?;
                 let writer = Stream {
                     body,
                     reply,

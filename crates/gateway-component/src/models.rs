@@ -34,15 +34,14 @@ pub(crate) fn one(head: &Head, id: &str, discovery: DiscoveryMode) -> JsonRespon
         return Ok(entry(head, &id, model));
     }
     let resolved = provider::resolve_ref(&id).map_err(Error::from)?;
-    match resolved.metadata {
-        Some(model) => Ok(entry(head, &id, &model)),
-        None => {
-            let message = format!("there is no model `{id}` in the list");
-            let kind = ErrorKind::Provider(ProviderErrorKind::ModelUnavailable);
-            Err(ApiError::from(
-                Error::new(kind, message).with_hint("`/v1/models` lists them"),
-            ))
-        }
+    if let Some(model) = resolved.metadata {
+        Ok(entry(head, &id, &model))
+    } else {
+        let message = format!("there is no model `{id}` in the list");
+        let kind = ErrorKind::Provider(ProviderErrorKind::ModelUnavailable);
+        Err(ApiError::from(
+            Error::new(kind, message).with_hint("`/v1/models` lists them"),
+        ))
     }
 }
 

@@ -60,16 +60,16 @@ impl Client {
         let mut all = headers;
         all.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if self.has_no_body {
-            return self.begin(status, all)?.finish();
+            return self.begin(status, &all)?.finish();
         }
         all.insert(header::CONTENT_LENGTH, json.len().into());
-        let body = self.begin(status, all)?;
+        let body = self.begin(status, &all)?;
         body.write(json.as_bytes())?;
         body.finish()
     }
 
     /// The head of a response; its body follows.
-    pub(crate) fn begin(self, status: StatusCode, headers: HeaderMap) -> Result<Body, Gone> {
+    pub(crate) fn begin(self, status: StatusCode, headers: &HeaderMap) -> Result<Body, Gone> {
         let fields = Fields::new();
         for (name, value) in headers.iter().chain(&self.common) {
             // Headers that the engine sets itself are left to it.

@@ -90,10 +90,9 @@ fn method(method: &wasi_http::Method) -> Method {
         wasi_http::Method::Delete => Method::DELETE,
         wasi_http::Method::Connect => Method::CONNECT,
         wasi_http::Method::Options => Method::OPTIONS,
-        wasi_http::Method::Trace => Method::TRACE,
         wasi_http::Method::Patch => Method::PATCH,
-        // Nothing here takes such a one.
-        wasi_http::Method::Other(_) => Method::TRACE,
+        // Nothing here takes one of these.
+        wasi_http::Method::Trace | wasi_http::Method::Other(_) => Method::TRACE,
     }
 }
 

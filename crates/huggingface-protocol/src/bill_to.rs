@@ -5,7 +5,7 @@
     reason = "the contract's error is a record; it is made once a call"
 )]
 
-use alloc::string::ToString;
+use alloc::borrow::ToOwned;
 
 use chat_completions::{Header, json};
 
@@ -25,7 +25,7 @@ pub(crate) fn header(snapshot: &Snapshot) -> Result<Option<Header>, Error> {
     match json::text(&extra.value_json) {
         Some(name) if name.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => {
             let name = name.trim();
-            Ok((!name.is_empty()).then(|| ("x-hf-bill-to", name.to_string())))
+            Ok((!name.is_empty()).then(|| ("x-hf-bill-to", name.to_owned())))
         }
         _ => Err(Error::before_sending(
             ErrorKind::InvalidRequest,
@@ -57,7 +57,7 @@ mod tests {
     fn the_organisation_that_pays_goes_into_a_header() {
         assert_eq!(
             of("\" my-org \"").unwrap(),
-            Some(("x-hf-bill-to", "my-org".to_string()))
+            Some(("x-hf-bill-to", "my-org".to_owned()))
         );
         for value in ["null", "\"\"", "\" \""] {
             assert_eq!(of(value).unwrap(), None, "{value}");

@@ -1,6 +1,7 @@
 //! Provider metadata: the only place that names the provider, its environment variables and its defaults.
 
 use alloc::{
+    borrow::ToOwned,
     string::{String, ToString},
     vec::Vec,
 };
@@ -74,8 +75,8 @@ pub fn locks_provider(policy: &str) -> bool {
 #[must_use]
 pub fn describe() -> ProviderInfo {
     let policy = |suffix: &str| Policy {
-        suffix: suffix.to_string(),
-        label: suffix.to_string(),
+        suffix: suffix.to_owned(),
+        label: suffix.to_owned(),
         locks_provider: locks_provider(suffix),
         note: Some(String::from(if locks_provider(suffix) {
             "Provider locked — router will choose backend by cost or speed."
@@ -84,11 +85,11 @@ pub fn describe() -> ProviderInfo {
         })),
     };
     ProviderInfo {
-        id: ID.to_string(),
-        name: "Hugging Face".to_string(),
-        version: VERSION.to_string(),
-        docs_url: Some("https://huggingface.co/docs/inference-providers".to_string()),
-        default_base_url: DEFAULT_BASE_URL.to_string(),
+        id: ID.to_owned(),
+        name: "Hugging Face".to_owned(),
+        version: VERSION.to_owned(),
+        docs_url: Some("https://huggingface.co/docs/inference-providers".to_owned()),
+        default_base_url: DEFAULT_BASE_URL.to_owned(),
         endpoints: ENDPOINTS
             .iter()
             .map(|(method, path)| Endpoint {
@@ -96,19 +97,19 @@ pub fn describe() -> ProviderInfo {
                 path: path.to_string(),
             })
             .collect(),
-        default_model: Some(DEFAULT_MODEL.to_string()),
+        default_model: Some(DEFAULT_MODEL.to_owned()),
         policies: POLICIES.iter().map(|suffix| policy(suffix)).collect(),
         credential: Some(CredentialSpec {
             env_vars: ENV_VARS.iter().map(ToString::to_string).collect(),
-            header: "authorization".to_string(),
-            prefix: "Bearer ".to_string(),
-            label: "Hugging Face API key (HF token)".to_string(),
+            header: "authorization".to_owned(),
+            prefix: "Bearer ".to_owned(),
+            label: "Hugging Face API key (HF token)".to_owned(),
             note: Some(
                 "Hugging Face Inference Providers offer OpenAI-compatible chat completions with one token. \
                  Create a fine-grained token with the permission \"Make calls to Inference Providers\"."
-                    .to_string(),
+                    .to_owned(),
             ),
-            help_url: Some("https://huggingface.co/settings/tokens".to_string()),
+            help_url: Some("https://huggingface.co/settings/tokens".to_owned()),
         }),
         extras: Vec::new(),
     }

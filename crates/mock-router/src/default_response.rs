@@ -196,7 +196,7 @@ fn stream(question: &ChatPrompt<'_>, composed: &Composed, prompt: usize, style: 
 
     let mut script = Script::stream().header("x-inference-provider", question.backend);
     for (delta, finish, usage) in events {
-        let mut chunk = question.envelope.delta(delta, finish);
+        let mut chunk = question.envelope.delta(&delta, finish);
         let here = place == UsagePlace::Every || (place == UsagePlace::Finish && finish.is_some());
         if let (true, true, Some(keys)) = (wanted, here, chunk.as_object_mut()) {
             keys.insert("usage".to_owned(), usage);
@@ -240,7 +240,7 @@ fn whole(question: &ChatPrompt<'_>, composed: &Composed, prompt: usize) -> Scrip
     }
     let spoken = thought + pieces(&composed.text).len() + composed.call.as_ref().map_or(0, |_| 8);
     let body = question.envelope.whole(
-        Value::Object(message),
+        &Value::Object(message),
         composed.finish,
         usage(prompt, spoken, thought),
     );

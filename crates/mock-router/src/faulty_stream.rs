@@ -88,7 +88,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for FaultyStream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for FaultyStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let FaultyStream { io, control } = self.get_mut();
+        let Self { io, control } = self.get_mut();
         let mut state = lock(&control.0);
         let Some(raw) = &mut state.raw else {
             drop(state);
@@ -102,7 +102,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for FaultyStream<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let FaultyStream { io, control } = self.get_mut();
+        let Self { io, control } = self.get_mut();
         ready!(Pin::new(io).poll_flush(cx))?;
         control.flushed();
         Poll::Ready(Ok(()))

@@ -149,36 +149,43 @@ impl MockRouter {
     }
 
     /// The base URL for clients: `http://127.0.0.1:PORT/v1`.
+    #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.addr)
     }
 
     /// The address that the router listens on.
+    #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// Every request received so far, oldest first.
+    #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.router.recorder.requests()
     }
 
     /// Connections accepted so far.
+    #[must_use]
     pub fn connections(&self) -> usize {
         self.router.recorder.connections.load(Ordering::SeqCst)
     }
 
     /// Exchanges that the client cancelled before the response was complete.
+    #[must_use]
     pub fn disconnects(&self) -> usize {
         *self.router.recorder.abandoned.borrow()
     }
 
     /// Exchanges that have neither completed nor been cancelled.
+    #[must_use]
     pub fn open_exchanges(&self) -> usize {
         *self.router.recorder.open.borrow()
     }
 
     /// Bytes of response bodies handed to the transport so far; stops growing when a reader applies backpressure.
+    #[must_use]
     pub fn body_bytes_sent(&self) -> u64 {
         self.router.recorder.body_bytes.load(Ordering::SeqCst)
     }

@@ -92,6 +92,7 @@ impl Default for MockOptions {
 
 impl MockOptions {
     /// For tests: no pauses between chunks.
+    #[must_use]
     pub fn immediate() -> Self {
         Self::default().pace(Duration::ZERO)
     }

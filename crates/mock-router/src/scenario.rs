@@ -227,7 +227,7 @@ fn add_step(
     let event = |value: &Value| style.event(&value.to_string());
     if step.delta.is_some() || step.finish.is_some() {
         let delta = step.delta.unwrap_or_else(|| Value::Object(Map::new()));
-        let mut chunk = envelope.delta(delta, step.finish.as_deref());
+        let mut chunk = envelope.delta(&delta, step.finish.as_deref());
         if let (Some(usage), Some(keys)) = (step.usage, chunk.as_object_mut()) {
             keys.insert("usage".to_owned(), usage);
         }

@@ -238,7 +238,6 @@ impl Script {
         let Some(mut body) = self.body() else { return };
         let mut chunks = Vec::new();
         match chunking {
-            Chunking::AsWritten | Chunking::Whole => {}
             Chunking::Bytes | Chunking::Every(_) => {
                 let size = if let Chunking::Every(size) = chunking {
                     size.max(1)
@@ -258,7 +257,7 @@ impl Script {
                 body.truncate(at);
                 self.end = End::Cut;
             }
-            Chunking::CutAt(_) => {}
+            Chunking::AsWritten | Chunking::Whole | Chunking::CutAt(_) => {}
         }
         chunks.push(body);
         chunks.retain(|chunk| !chunk.is_empty());

@@ -19,7 +19,7 @@ impl Envelope {
     }
 
     /// A chunk with one choice.
-    pub(super) fn delta(&self, delta: Value, finish: Option<&str>) -> Value {
+    pub(super) fn delta(&self, delta: &Value, finish: Option<&str>) -> Value {
         let mut keys = Map::new();
         let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
         keys.insert("choices".to_owned(), json!([choice]));
@@ -27,7 +27,7 @@ impl Envelope {
     }
 
     /// A whole response.
-    pub(super) fn whole(&self, message: Value, finish: &str, usage: Value) -> Value {
+    pub(super) fn whole(&self, message: &Value, finish: &str, usage: Value) -> Value {
         let mut whole = self.head("chat.completion");
         let choice = json!({"index": 0, "message": message, "finish_reason": finish});
         whole.insert("choices".to_owned(), json!([choice]));

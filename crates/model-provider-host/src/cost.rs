@@ -71,17 +71,16 @@ pub fn price<'m>(model: &'m Model, backend: Option<&str>) -> Option<&'m Price> {
         let mut routes = model.routes.iter();
         routes.find(|route| route.backend.eq_ignore_ascii_case(backend))
     });
-    match route {
-        Some(route) => route.price.as_ref(),
-        None => {
-            let price = model.price.as_ref()?;
-            let same = |other: &Option<Price>| other.as_ref().is_some_and(|other| other == price);
-            model
-                .routes
-                .iter()
-                .all(|route| same(&route.price))
-                .then_some(price)
-        }
+    if let Some(route) = route {
+        route.price.as_ref()
+    } else {
+        let price = model.price.as_ref()?;
+        let same = |other: &Option<Price>| other.as_ref().is_some_and(|other| other == price);
+        model
+            .routes
+            .iter()
+            .all(|route| same(&route.price))
+            .then_some(price)
     }
 }
 

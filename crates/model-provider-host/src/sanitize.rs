@@ -53,6 +53,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// Text of several lines: line feeds and tabs stay; other controls and bidirectional controls are removed.
+#[must_use]
 pub fn text(text: &str) -> Cow<'_, str> {
     let is_harmless = |c: char| match c {
         '\n' | '\t' => true,
@@ -73,6 +74,7 @@ pub fn text(text: &str) -> Cow<'_, str> {
 }
 
 /// One line of any length: line breaks and tabs become blanks.
+#[must_use]
 pub fn flat(text: &str) -> Cow<'_, str> {
     let is_harmless = |c: char| !c.is_control() && !is_bidi(c) && !is_break(c);
     if text.chars().all(is_harmless) {
@@ -88,6 +90,7 @@ pub fn flat(text: &str) -> Cow<'_, str> {
 }
 
 /// One line of at most [`MAX_LINE_CHARS`] characters: a message, a value, a log field.
+#[must_use]
 pub fn line(text: &str) -> Cow<'_, str> {
     match cut(text, MAX_LINE_CHARS) {
         None => flat(text),
@@ -145,6 +148,7 @@ pub fn names<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
 
 /// JSON text of the same value that is harmless for a terminal: characters that JSON need not escape (C1 controls,
 /// bidirectional controls, invisible ones) are escaped.
+#[must_use]
 pub fn json(text: &str) -> Cow<'_, str> {
     // JSON has no raw control character within its strings, so these are between its values.
     let is_harmless = |c: char| {
@@ -171,6 +175,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
 
 /// The final check of text for a terminal: our own colours stay; any other escape sequence or control that a caller
 /// has missed is removed.
+#[must_use]
 pub fn screen(text: &str) -> Cow<'_, str> {
     if !text.contains('\u{1b}') {
         return self::text(text);

@@ -48,6 +48,7 @@ impl Secret {
     }
 
     /// The text itself. Only the egress client needs it.
+    #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
     }

@@ -125,18 +125,16 @@ impl Audit {
     /// # Errors
     /// `configuration`: it cannot be written.
     pub fn open(options: AuditOptions) -> Result<Self> {
+        let path = options.path.clone();
         let failure = |error: io::Error| {
-            let message = format!(
-                "the audit log {} cannot be written: {error}",
-                options.path.display()
-            );
+            let message = format!("the audit log {} cannot be written: {error}", path.display());
             Error::new(ErrorKind::Configuration, message).with_hint("name another file with `--audit`")
         };
-        let output = Output::open(&options.path).map_err(failure)?;
+        let output = Output::open(&path).map_err(failure)?;
         let (queue, waiting) = mpsc::sync_channel(WAITING);
         let counts = Arc::<Counts>::default();
         let mut writer = Writer {
-            options: options.clone(),
+            options,
             output: Some(output),
             counts: Arc::clone(&counts),
             tried: Instant::now(),
@@ -157,13 +155,12 @@ impl Audit {
         };
         line.push(b'\n');
         let counts = &self.0.counts;
-        match self.0.send(AuditMessage::Line(line)) {
-            Ok(()) => counts.is_dropping.store(false, Ordering::Relaxed),
-            Err(_) => {
-                counts.dropped.fetch_add(1, Ordering::Relaxed);
-                if !counts.is_dropping.swap(true, Ordering::Relaxed) {
-                    tracing::warn!("the audit log is written too slowly: records are dropped");
-                }
+        if self.0.send(AuditMessage::Line(line)).is_ok() {
+            counts.is_dropping.store(false, Ordering::Relaxed);
+        } else {
+            counts.dropped.fetch_add(1, Ordering::Relaxed);
+            if !counts.is_dropping.swap(true, Ordering::Relaxed) {
+                tracing::warn!("the audit log is written too slowly: records are dropped");
             }
         }
     }

@@ -86,7 +86,7 @@ pub(super) async fn completions(
         Ok(Ok(started)) => Start::Started(Box::new(started)),
         Ok(Err(nobody)) => {
             account.failed(&nobody.error);
-            return Err(located(nobody, &*reply).into());
+            return Err(located(&nobody, &*reply).into());
         }
         Err(_) => Start::Starting(starting),
     };
@@ -133,7 +133,7 @@ impl Current {
             .await
             .map_err(|nobody| {
                 account.failed(&nobody.error);
-                located(nobody, &*reply)
+                located(&nobody, &*reply)
             })?;
         let (response, generation) = (&completed.response, &completed.response.generation);
         let (reference, attempts) = (&completed.reference, completed.attempts.len());
@@ -161,7 +161,7 @@ fn busy(most: usize) -> ApiError {
 }
 
 /// No model responded.
-pub(super) fn failed(failed: Failed) -> ApiError {
+pub(super) fn failed(failed: &Failed) -> ApiError {
     let mut error = ApiError::from(&failed.error);
     if failed.attempts.len() > 1 {
         error
@@ -172,7 +172,7 @@ pub(super) fn failed(failed: Failed) -> ApiError {
 }
 
 /// The same, with the error's location in the client's terms.
-fn located(nobody: Failed, reply: &dyn ResponseWriter) -> ApiError {
+fn located(nobody: &Failed, reply: &dyn ResponseWriter) -> ApiError {
     let mut error = failed(nobody);
     reply.locate(&mut error);
     error

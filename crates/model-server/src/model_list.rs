@@ -49,15 +49,13 @@ impl Catalog {
 
     /// The list of the live plugin.
     pub(super) async fn listing(&self) -> Result<Arc<Listing>> {
+        if let Some(listing) = self.known() {
+            return Ok(listing);
+        }
+        let _turn = self.refreshing.lock().await;
         match self.known() {
             Some(listing) => Ok(listing),
-            None => {
-                let _turn = self.refreshing.lock().await;
-                match self.known() {
-                    Some(listing) => Ok(listing),
-                    None => self.ask().await,
-                }
-            }
+            None => self.ask().await,
         }
     }
 

@@ -163,12 +163,11 @@ impl ServePolicy {
 
 /// Splits at commas, or parses a JSON list from a configuration file.
 fn list(value: &str) -> Vec<String> {
-    match serde_json::from_str::<Vec<String>>(value) {
-        Ok(list) => list,
-        Err(_) => {
-            let texts = value.split(',').map(str::trim).filter(|text| !text.is_empty());
-            texts.map(str::to_owned).collect()
-        }
+    if let Ok(list) = serde_json::from_str::<Vec<String>>(value) {
+        list
+    } else {
+        let texts = value.split(',').map(str::trim).filter(|text| !text.is_empty());
+        texts.map(str::to_owned).collect()
     }
 }
 

@@ -10,6 +10,7 @@ impl Service {
     ///
     /// Returns the changed settings that need a restart, because all requests share what they size; they are not
     /// applied.
+    #[must_use]
     pub fn reload(&self, host: Host, options: ServeOptions) -> Vec<&'static str> {
         let before = self.0.current.load_full();
         let current = Current::new(host, options, Some(&before));

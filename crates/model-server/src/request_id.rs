@@ -65,17 +65,16 @@ impl RequestIdGenerator {
             .filter(is_plain)
             .filter(|name| !is_secret(name));
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        match given {
-            Some(name) => RequestId {
+        if let Some(name) = given {
+            RequestId {
                 name: name.to_owned(),
                 of_response: format!("{name}-{:08x}", self.start.wrapping_add(count) & 0xffff_ffff),
-            },
-            None => {
-                let name = format!("{:016x}{count:08x}", self.start);
-                RequestId {
-                    of_response: name.clone(),
-                    name,
-                }
+            }
+        } else {
+            let name = format!("{:016x}{count:08x}", self.start);
+            RequestId {
+                of_response: name.clone(),
+                name,
             }
         }
     }

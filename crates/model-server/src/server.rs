@@ -162,14 +162,15 @@ async fn accept(
         tokio::select! {
             () = &mut ended => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, address)) => match seats.take(address.ip()) {
-                    Some(seat) => {
+                Ok((stream, address)) => {
+                    if let Some(seat) = seats.take(address.ip()) {
                         let sitting = seat.sitting();
                         let serving = serve(stream, router.clone(), ending_of_connections.clone(), seat, limits.head_timeout);
                         seats.served_by(&sitting, open.spawn(serving));
+                    } else {
+                        tracing::warn!("a connection was closed: not even a reserved seat is free");
                     }
-                    None => tracing::warn!("a connection was closed: not even a reserved seat is free"),
-                },
+                }
                 // Out of file descriptors, or a connection that was reset in the queue: neither stops the server.
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
@@ -220,12 +221,11 @@ async fn serve(
         ended = connection.as_mut() => Some(ended),
         () = has_ended(&mut ending) => None,
     };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        connection.await
     };
     if let Err(error) = ended {
         // Mostly clients that disconnected.

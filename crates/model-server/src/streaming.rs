@@ -128,7 +128,7 @@ impl Client {
             Err(nobody) => {
                 tracing::info!(kind = %nobody.error.kind(), "no model responded");
                 self.account.failed(&nobody.error);
-                self.fail(failed(nobody)).await;
+                self.fail(failed(&nobody)).await;
                 None
             }
         }
@@ -210,12 +210,11 @@ impl Client {
 
     async fn pass_on(&self, event: Event) -> bool {
         let sending = self.events.send(event);
-        match tokio::time::timeout(self.send_timeout, sending).await {
-            Ok(sent) => sent.is_ok(),
-            Err(_) => {
-                tracing::info!("the client does not read the response");
-                false
-            }
+        if let Ok(sent) = tokio::time::timeout(self.send_timeout, sending).await {
+            sent.is_ok()
+        } else {
+            tracing::info!("the client does not read the response");
+            false
         }
     }
 }

@@ -1,10 +1,6 @@
 //! Provider metadata: the only place that names the provider, its environment variable and its defaults.
 
-use alloc::{
-    string::{String, ToString},
-    vec,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 
 use chat_completions::{
     Upstream,
@@ -55,31 +51,31 @@ fn hint(cause: Cause, _: &str) -> Option<&'static str> {
 /// A fact about the plugin, for hosts and the conformance kit.
 fn fact(key: &str) -> Extra {
     Extra {
-        key: key.to_string(),
-        value_json: "true".to_string(),
+        key: key.to_owned(),
+        value_json: "true".to_owned(),
     }
 }
 
 /// Says what the plugin is.
 pub(crate) fn describe() -> ProviderInfo {
     let endpoint = |method: &str, path: &str| Endpoint {
-        method: method.to_string(),
-        path: path.to_string(),
+        method: method.to_owned(),
+        path: path.to_owned(),
     };
     ProviderInfo {
-        id: ID.to_string(),
-        name: "OpenAI-compatible".to_string(),
-        version: env!("CARGO_PKG_VERSION").to_string(),
+        id: ID.to_owned(),
+        name: "OpenAI-compatible".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         docs_url: None,
-        default_base_url: DEFAULT_BASE_URL.to_string(),
+        default_base_url: DEFAULT_BASE_URL.to_owned(),
         endpoints: vec![endpoint("GET", "/models"), endpoint("POST", "/chat/completions")],
         default_model: None,
         policies: Vec::new(),
         credential: Some(CredentialSpec {
-            env_vars: vec![ENV_VAR.to_string()],
-            header: "authorization".to_string(),
-            prefix: "Bearer ".to_string(),
-            label: "API key of an OpenAI-compatible server".to_string(),
+            env_vars: vec![ENV_VAR.to_owned()],
+            header: "authorization".to_owned(),
+            prefix: "Bearer ".to_owned(),
+            label: "API key of an OpenAI-compatible server".to_owned(),
             note: Some(String::from(
                 "Servers on this machine often need none. The base URL is set with `--base-url` or `base-url`.",
             )),

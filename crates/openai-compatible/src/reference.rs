@@ -172,7 +172,7 @@ fn similar(id: &str, settings: &impl Settings) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::{string::ToString, vec};
+    use alloc::vec;
 
     use chat_completions::{
         contract::settings::{ConfiguredModel, ModelAlias},
@@ -267,10 +267,7 @@ mod tests {
     fn a_model_that_the_last_list_lacks_is_no_error_and_one_like_it_is_named() {
         let resolved = understand("llama3.2", &settings()).unwrap();
         assert_eq!(resolved.model.warnings[0].code, DID_YOU_MEAN);
-        assert_eq!(
-            resolved.instead,
-            ["openai-compatible/llama3.2:latest".to_string()]
-        );
+        assert_eq!(resolved.instead, ["openai-compatible/llama3.2:latest".to_owned()]);
         assert!(resolve("llama3.2:latest").unwrap().warnings.is_empty());
         assert!(resolve("quite-another").unwrap().warnings.is_empty());
     }

@@ -181,7 +181,7 @@ fn million(raw: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::{string::ToString, vec};
+    use alloc::vec;
 
     use proptest::prelude::*;
 
@@ -267,7 +267,7 @@ mod tests {
             assert_eq!(read(&row).unwrap().price, None, "{pricing}");
         }
         assert_eq!(million("2.5e-06").as_deref(), Some("2.5"));
-        assert_eq!(million("0"), Some("0".to_string()));
+        assert_eq!(million("0"), Some("0".to_owned()));
     }
 
     proptest! {

@@ -216,12 +216,12 @@ impl Configuration {
         let reference = match strip_prefix(model, &info.id) {
             // OpenClaw accepts the name of a model as its id.
             Some(rest) if !rest.contains('/') && is_alias(rest) => rest.trim(),
-            Some(_) => model,
-            None if is_alias(model) => model,
-            None if model.contains('/') || self.reference_elsewhere(info, model)?.is_some() => {
+            None if !is_alias(model)
+                && (model.contains('/') || self.reference_elsewhere(info, model)?.is_some()) =>
+            {
                 return Ok(None);
             }
-            None => model,
+            Some(_) | None => model,
         };
         Ok(Some((reference.to_owned(), profile.map(str::to_owned))))
     }

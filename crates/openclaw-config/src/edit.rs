@@ -202,6 +202,10 @@ impl Edit {
     ///
     /// # Errors
     /// A value on the way is not an object.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers make the value for this call"
+    )]
     pub(super) fn set(&mut self, keys: &[&str], value: Value) -> Result<()> {
         let Some((last, way)) = keys.split_last() else {
             return Ok(());

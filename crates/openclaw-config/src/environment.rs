@@ -87,6 +87,7 @@ impl Environment {
     }
 
     /// Expands `~/`, `$HOME/` or `${HOME}/` in a path from a file, which no shell has expanded.
+    #[must_use]
     pub fn expand_home(&self, text: &str) -> PathBuf {
         let home = ["~/", "$HOME/", "${HOME}/"];
         match (home.iter().find_map(|home| text.strip_prefix(home)), &self.home) {

@@ -21,6 +21,7 @@ pub struct Guarded {
 
 impl Configuration {
     /// The files of the configuration and of the state directory, existing or not.
+    #[must_use]
     pub fn guarded(&self) -> Vec<Guarded> {
         let state = |name: &str, is_secret| Guarded {
             path: self.state_dir.join(name),
@@ -59,6 +60,7 @@ impl Configuration {
     }
 
     /// Files that other users may change, and the state directory if they may change it.
+    #[must_use]
     pub fn changeable(&self) -> Vec<Exposure> {
         let mut found: Vec<Exposure> = Vec::new();
         let folder = trust::changeable_folder(&self.state_dir);
@@ -83,6 +85,7 @@ impl Configuration {
     }
 
     /// Secret files that other users may read.
+    #[must_use]
     pub fn readable(&self) -> Vec<Exposure> {
         // A folder where a file belongs is not fixed by a file mode.
         let files = self.guarded().into_iter();

@@ -179,15 +179,12 @@ pub(super) fn expand(text: &str, look_up: impl Fn(&str) -> Option<String>) -> Re
         }
         expanded.push_str(before);
         let inner = &from[2..];
-        match inner.split_once('}').filter(|(name, _)| is_name(name)) {
-            Some((name, after)) => {
-                expanded.push_str(&look_up(name).ok_or_else(|| name.to_owned())?);
-                rest = after;
-            }
-            None => {
-                expanded.push_str("${");
-                rest = inner;
-            }
+        if let Some((name, after)) = inner.split_once('}').filter(|(name, _)| is_name(name)) {
+            expanded.push_str(&look_up(name).ok_or_else(|| name.to_owned())?);
+            rest = after;
+        } else {
+            expanded.push_str("${");
+            rest = inner;
         }
     }
     expanded.push_str(rest);

@@ -156,23 +156,21 @@ impl Registry {
         let layer = resolved.layer()?;
         self.policy.check_digest(&layer.digest)?;
         let config = &resolved.manifest.config;
-        let config_bytes = match self.cache.get(&config.digest)? {
-            Some(bytes) => bytes,
-            None => {
-                is_cached = false;
-                self.client
-                    .small_blob(&at, config, "configuration")
-                    .await?
-                    .to_vec()
-            }
+        let config_bytes = if let Some(bytes) = self.cache.get(&config.digest)? {
+            bytes
+        } else {
+            is_cached = false;
+            self.client
+                .small_blob(&at, config, "configuration")
+                .await?
+                .to_vec()
         };
         manifest::check_config(&config_bytes, &layer.digest)?;
-        let component = match self.cache.get(&layer.digest)? {
-            Some(bytes) => bytes,
-            None => {
-                is_cached = false;
-                self.client.blob(&at, layer, "layer").await?
-            }
+        let component = if let Some(bytes) = self.cache.get(&layer.digest)? {
+            bytes
+        } else {
+            is_cached = false;
+            self.client.blob(&at, layer, "layer").await?
         };
         let signatures = if is_cached {
             self.cache.signatures(&resolved.digest)

@@ -6,6 +6,7 @@
     unsafe_code,
     unreachable_pub,
     clippy::all,
+    clippy::mem_forget,
     clippy::allow_attributes_without_reason,
     reason = "generated code"
 )]
@@ -25,6 +26,7 @@ pub(crate) mod generated {
     unsafe_code,
     unreachable_pub,
     clippy::all,
+    clippy::mem_forget,
     clippy::allow_attributes_without_reason,
     reason = "generated code"
 )]

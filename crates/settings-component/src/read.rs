@@ -204,7 +204,7 @@ impl Settings {
                     _ => return Err(invalid("`configured-only`, `off`, `authenticated` or `always`")),
                 }
             }
-            "access-key" => self.set_access_key(value)?,
+            "access-key" | KEY_VARIABLE => self.set_access_key(value)?,
             "allowed-hosts" => {
                 let hosts = value.split(',').map(str::trim).filter(|host| !host.is_empty());
                 let hosts: Vec<String> = hosts.map(str::to_ascii_lowercase).collect();
@@ -229,7 +229,6 @@ impl Settings {
                     invalid("a JSON list of models, each with an `id`, as OpenClaw's configuration has them")
                 })?;
             }
-            KEY_VARIABLE => self.set_access_key(value)?,
             // Some engines list the variables of the environment in the store as well. Settings have other names.
             _ if !name.bytes().any(|byte| byte.is_ascii_lowercase()) => {}
             _ => {

@@ -33,7 +33,7 @@ use model_provider_host::{
 use self::render::Shown;
 pub(super) use self::render::summary_line;
 
-pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global, args: &ChatArgs) -> Outcome {
     let is_at_terminal = stdin().is_terminal() && stdout().is_terminal();
     if args.prompt.is_none() && args.request.is_none() && terminal.is_text() && is_at_terminal {
         return repl::run(terminal, global, args).await;
@@ -63,7 +63,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -
 }
 
 /// Sends one prompt to one model.
-pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question: &str) -> Outcome {
+pub(super) async fn once(terminal: Terminal, host: &Host, model: &str, question: &str) -> Outcome {
     let request = contract::ChatRequest::new(model).user(question);
     let references = [model.to_owned()];
     let answering = Responding {
@@ -78,29 +78,26 @@ pub(super) async fn once(terminal: &Terminal, host: &Host, model: &str, question
 
 /// The models to try, in order: the named or configured one, then its fallbacks.
 pub(super) fn references(
-    terminal: &Terminal,
+    terminal: Terminal,
     session: &Session,
     named: Option<String>,
     alone: bool,
 ) -> Result<Vec<String>> {
     let (configuration, info) = (&session.configuration, &session.info);
     let configured = configuration.default_model(info)?;
-    let mut references = match named {
-        Some(named) => {
-            let named = session.named(&named)?.reference;
-            std::iter::once(named).chain(configured.fallbacks).collect()
+    let mut references = if let Some(named) = named {
+        let named = session.named(&named)?.reference;
+        std::iter::once(named).chain(configured.fallbacks).collect()
+    } else {
+        for text in &configured.elsewhere {
+            let other = configuration.reference_elsewhere(info, text)?;
+            terminal.warn(&of_another_provider(text, other.as_deref(), &info.id));
         }
-        None => {
-            for text in &configured.elsewhere {
-                let other = configuration.reference_elsewhere(info, text)?;
-                terminal.warn(&of_another_provider(text, other.as_deref(), &info.id));
-            }
-            let chain = configured.chain();
-            if chain.is_empty() {
-                session.info.default_model.iter().cloned().collect()
-            } else {
-                chain
-            }
+        let chain = configured.chain();
+        if chain.is_empty() {
+            session.info.default_model.iter().cloned().collect()
+        } else {
+            chain
         }
     };
     if alone {
@@ -131,7 +128,7 @@ fn of_another_provider(text: &str, other: Option<&str>, id: &str) -> String {
 }
 
 /// The configured request parameters by model. Unknown ones are reported.
-pub(super) fn params(terminal: &Terminal, session: &Session) -> Result<Params> {
+pub(super) fn params(terminal: Terminal, session: &Session) -> Result<Params> {
     let params = session.configuration.params(&session.info)?;
     for key in &params.unknown {
         terminal.warn(&format!(
@@ -143,7 +140,7 @@ pub(super) fn params(terminal: &Terminal, session: &Session) -> Result<Params> {
 
 /// One chat request in flight.
 struct Responding<'a> {
-    terminal: &'a Terminal,
+    terminal: Terminal,
     host: &'a Host,
     references: &'a [String],
     fallback: &'a Failover,

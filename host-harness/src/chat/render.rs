@@ -33,9 +33,9 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    pub(crate) fn new(terminal: &Terminal) -> Self {
+    pub(crate) fn new(terminal: Terminal) -> Self {
         Self {
-            terminal: *terminal,
+            terminal,
             thoughts: stderr().is_terminal(),
             screen: stdout().is_terminal(),
             in_thought: false,
@@ -72,7 +72,7 @@ impl Shown {
             ChatEvent::ToolCallEnd(end) => {
                 self.end_thought();
                 if let Some(call) = self.calls.calls.iter().find(|call| call.index == end.index) {
-                    self.terminal.note(&call_line(&self.terminal, call));
+                    self.terminal.note(&call_line(self.terminal, call));
                 }
                 Ok(())
             }
@@ -134,7 +134,7 @@ impl Edges {
     }
 }
 
-fn call_line(terminal: &Terminal, call: &Call) -> String {
+fn call_line(terminal: Terminal, call: &Call) -> String {
     let paint = terminal.err;
     let arguments = sanitize::flat(&call.arguments);
     let name = sanitize::name(&call.name);
@@ -143,7 +143,7 @@ fn call_line(terminal: &Terminal, call: &Call) -> String {
 
 /// The summary line of a response, and warnings about it.
 pub(crate) fn closing(
-    terminal: &Terminal,
+    terminal: Terminal,
     summary: &Summary,
     generation: &GenerationInfo,
     cost: Option<&str>,
@@ -213,7 +213,7 @@ pub(crate) fn summary_line(
 }
 
 /// The models that failed before, one per line.
-pub(crate) fn failed_attempts(terminal: &Terminal, failed_attempts: &[Attempt]) {
+pub(crate) fn failed_attempts(terminal: Terminal, failed_attempts: &[Attempt]) {
     for attempt in failed_attempts {
         let line = format!(
             "{} failed after {}: {}: {}",

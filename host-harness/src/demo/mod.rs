@@ -32,14 +32,14 @@ use model_provider_host::{
 /// Pace of a response's events: slow enough to watch.
 const PACE: Duration = Duration::from_millis(40);
 
-pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global) -> Outcome {
     tokio::select! {
         outcome = tour(terminal, global) => outcome,
         () = signals::interrupted() => Err(Error::new(ErrorKind::Cancelled, "the demo was ended early").into()),
     }
 }
 
-async fn tour(terminal: &Terminal, global: &Global) -> Outcome {
+async fn tour(terminal: Terminal, global: &Global) -> Outcome {
     let began = Instant::now();
     let data = Data::read()?;
     let state = tempfile::tempdir().map_err(|error| {

@@ -7,13 +7,13 @@ use crate::format;
 use model_provider_host::{Error, ErrorKind, sanitize};
 
 /// Where the tour is shown.
-pub(super) struct Scene<'a> {
-    pub(super) terminal: &'a Terminal,
+pub(super) struct Scene {
+    pub(super) terminal: Terminal,
     pub(super) paint: Style,
     pub(super) step: usize,
 }
 
-impl Scene<'_> {
+impl Scene {
     pub(super) fn title(&self, text: &str) -> io::Result<()> {
         self.terminal.line("")?;
         self.terminal.line(&self.paint.bold(text))

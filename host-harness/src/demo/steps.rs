@@ -34,7 +34,7 @@ pub(super) struct Stage<'a> {
 
 impl Stage<'_> {
     /// What the component can reach at all.
-    pub(super) fn sandbox(&self, scene: &mut Scene<'_>) -> Outcome {
+    pub(super) fn sandbox(&self, scene: &mut Scene) -> Outcome {
         scene.next("A component's imports are all that it can reach")?;
         let plugin = self.host.plugin();
         let timings = plugin.load_timings();
@@ -64,7 +64,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    pub(super) async fn models(&self, scene: &mut Scene<'_>) -> Outcome {
+    pub(super) async fn models(&self, scene: &mut Scene) -> Outcome {
         scene.next("The models that the service lists now")?;
         let began = Instant::now();
         let catalog = self.host.list_models(DiscoveryMode::Authenticated).await?;
@@ -78,7 +78,7 @@ impl Stage<'_> {
         scene.check(catalog.source == ModelSource::Live, &text, Some(took))
     }
 
-    pub(super) async fn references(&self, scene: &mut Scene<'_>) -> Outcome {
+    pub(super) async fn references(&self, scene: &mut Scene) -> Outcome {
         scene.next("Model references, and what they resolve to")?;
         for reference in &self.data.references {
             let began = Instant::now();
@@ -118,7 +118,7 @@ impl Stage<'_> {
     }
 
     /// A prompt, a tool call, its result, and the response.
-    pub(super) async fn conversation(&self, scene: &mut Scene<'_>) -> Outcome {
+    pub(super) async fn conversation(&self, scene: &mut Scene) -> Outcome {
         scene.next("A streaming response with a tool call")?;
         let mut request = request(&self.data.conversation)?;
         let (gathered, summary) = self.watch(scene, request.clone()).await?;
@@ -148,7 +148,7 @@ impl Stage<'_> {
     }
 
     /// Where the token appeared.
-    pub(super) fn credential(&self, scene: &mut Scene<'_>) -> Outcome {
+    pub(super) fn credential(&self, scene: &mut Scene) -> Outcome {
         scene.next("The token never enters the sandbox")?;
         let requests = self.router.requests();
         let carried = requests
@@ -169,7 +169,7 @@ impl Stage<'_> {
         scene.check(carried > 0 && carried == requests.len(), &text, None)
     }
 
-    pub(super) async fn failure(&self, scene: &mut Scene<'_>) -> Outcome {
+    pub(super) async fn failure(&self, scene: &mut Scene) -> Outcome {
         scene.next("An error says how to fix it")?;
         let failure = &self.data.failure;
         let scenario =
@@ -188,7 +188,7 @@ impl Stage<'_> {
     }
 
     /// A hot swap while a response is streaming.
-    pub(super) async fn swap(&self, scene: &mut Scene<'_>) -> Outcome {
+    pub(super) async fn swap(&self, scene: &mut Scene) -> Outcome {
         scene.next("A hot swap in the middle of a response")?;
         let next = next_component(scene.terminal).await?;
         let compiling = scene.terminal.spinner("compiling the next version");
@@ -280,7 +280,7 @@ impl Stage<'_> {
     }
 
     /// Shows a streaming response.
-    async fn watch(&self, scene: &Scene<'_>, request: ChatRequest) -> Result<(Gathered, Summary), Failure> {
+    async fn watch(&self, scene: &Scene, request: ChatRequest) -> Result<(Gathered, Summary), Failure> {
         let began = Instant::now();
         let mut completion = self.host.chat(request).await?;
         let mut gathered = Gathered::default();

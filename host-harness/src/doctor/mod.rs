@@ -20,7 +20,7 @@ use super::{
 pub(crate) use self::provider::is_listed;
 use self::report::{Level, Report};
 
-pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global) -> Outcome {
     let mut report = Report::default();
     {
         let _turning = terminal.spinner("looking");
@@ -53,7 +53,7 @@ pub(super) async fn run(terminal: &Terminal, global: &Global) -> Outcome {
 }
 
 /// From the files to the service; a check that depends on a failed one is skipped.
-async fn examine(terminal: &Terminal, global: &Global, report: &mut Report) {
+async fn examine(terminal: Terminal, global: &Global, report: &mut Report) {
     let mut ground = match Ground::open(global) {
         Ok(ground) => ground,
         Err(error) => return report.fail("configuration", &error),

@@ -82,7 +82,7 @@ impl Report {
 
 impl Finding {
     /// A finding as text, its fix below.
-    pub(super) fn line(&self, terminal: &Terminal) -> String {
+    pub(super) fn line(&self, terminal: Terminal) -> String {
         let paint = terminal.out;
         let mark = match self.level {
             Level::Ok => paint.green("✓"),

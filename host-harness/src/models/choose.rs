@@ -30,12 +30,12 @@ struct ModelChoice {
 }
 
 impl ModelChoice {
-    async fn of(terminal: &Terminal, global: &Global, text: &str) -> Result<Self> {
+    async fn of(terminal: Terminal, global: &Global, text: &str) -> Result<Self> {
         let session = Session::for_writing(terminal, global).await?;
         Self::in_session(terminal, session, text).await
     }
 
-    async fn in_session(terminal: &Terminal, session: Session, text: &str) -> Result<Self> {
+    async fn in_session(terminal: Terminal, session: Session, text: &str) -> Result<Self> {
         let named = session.named(text)?;
         if let Some(profile) = &named.profile {
             // As in OpenClaw's own `models` commands, the choice is a model and not a profile.
@@ -53,7 +53,7 @@ impl ModelChoice {
         })
     }
 
-    fn say(&self, terminal: &Terminal, alias: Option<&str>, changed: bool, done: &str) -> Outcome {
+    fn say(&self, terminal: Terminal, alias: Option<&str>, changed: bool, done: &str) -> Outcome {
         let configuration = self.session.configuration.path().display().to_string();
         if !terminal.is_text() {
             terminal.json(&ChangedJson {
@@ -72,7 +72,7 @@ impl ModelChoice {
     }
 }
 
-pub(super) async fn set(terminal: &Terminal, global: &Global, text: &str) -> Outcome {
+pub(super) async fn set(terminal: Terminal, global: &Global, text: &str) -> Outcome {
     let choice = ModelChoice::of(terminal, global, text).await?;
     let session = &choice.session;
     let changed = session
@@ -86,7 +86,7 @@ pub(super) async fn set(terminal: &Terminal, global: &Global, text: &str) -> Out
     )
 }
 
-pub(super) async fn alias(terminal: &Terminal, global: &Global, args: &AliasArgs) -> Outcome {
+pub(super) async fn alias(terminal: Terminal, global: &Global, args: &AliasArgs) -> Outcome {
     match &args.action {
         Some(AliasAction::Add(with)) => name(terminal, global, &with.args.name, &with.args.reference).await,
         Some(AliasAction::Remove(with)) => unname(terminal, global, &with.args.name).await,
@@ -104,7 +104,7 @@ pub(super) async fn alias(terminal: &Terminal, global: &Global, args: &AliasArgs
     }
 }
 
-async fn name(terminal: &Terminal, global: &Global, alias: &str, text: &str) -> Outcome {
+async fn name(terminal: Terminal, global: &Global, alias: &str, text: &str) -> Outcome {
     let choice = ModelChoice::of(terminal, global, text).await?;
     let session = &choice.session;
     let changed = session
@@ -127,7 +127,7 @@ fn unusual_name(alias: &str) -> String {
     }
 }
 
-async fn unname(terminal: &Terminal, global: &Global, alias: &str) -> Outcome {
+async fn unname(terminal: Terminal, global: &Global, alias: &str) -> Outcome {
     let session = Session::for_writing(terminal, global).await?;
     let Some(reference) = session.configuration.reference_of(&session.info, alias)? else {
         let message = format!("there is no model with the name `{alias}`");
@@ -140,7 +140,7 @@ async fn unname(terminal: &Terminal, global: &Global, alias: &str) -> Outcome {
     ModelChoice { session, reference }.say(terminal, None, changed, &done)
 }
 
-async fn list_aliases(terminal: &Terminal, global: &Global) -> Outcome {
+async fn list_aliases(terminal: Terminal, global: &Global) -> Outcome {
     let session = Session::for_writing(terminal, global).await?;
     let aliases = session.settings.models.aliases();
     if terminal.is_text() {
@@ -157,7 +157,7 @@ async fn list_aliases(terminal: &Terminal, global: &Global) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn fallbacks(terminal: &Terminal, global: &Global, action: &FallbackAction) -> Outcome {
+pub(super) async fn fallbacks(terminal: Terminal, global: &Global, action: &FallbackAction) -> Outcome {
     match action {
         FallbackAction::Add(with) => {
             let choice = ModelChoice::of(terminal, global, &with.args.reference).await?;

@@ -13,7 +13,7 @@ use model_provider_host::contract::{DiscoveryMode, Model, ModelSource};
 /// The input kinds that OpenClaw accepts, in both of its eras.
 const INPUTS: [&str; 2] = ["text", "image"];
 
-pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ExportArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global, args: &ExportArgs) -> Outcome {
     let session = Session::open(terminal, global).await?;
     let discovery = match session.settings.discovery {
         DiscoveryMode::Authenticated => DiscoveryMode::Always,

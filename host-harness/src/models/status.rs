@@ -55,7 +55,7 @@ struct KeyStatus {
     usable: bool,
 }
 
-pub(super) async fn run(terminal: &Terminal, global: &Global, args: &StatusArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global, args: &StatusArgs) -> Outcome {
     let mut ground = Ground::open(global)?;
     let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
     let info = plugin.info().clone();
@@ -141,7 +141,7 @@ async fn model(host: &Host, live: Option<&ModelCatalog>, configured: String) -> 
     }
 }
 
-fn show(terminal: &Terminal, status: &StatusJson) -> Outcome {
+fn show(terminal: Terminal, status: &StatusJson) -> Outcome {
     let line = |label: &str, model: &ModelStatus| {
         let mut line = format!("{label:14} {}", model.configured);
         match (&model.reference, &model.error) {

@@ -57,7 +57,7 @@ impl Entry for Remedy {
 
 /// The dialogue.
 pub(super) struct Wizard<'a> {
-    pub(super) terminal: &'a Terminal,
+    pub(super) terminal: Terminal,
     pub(super) ground: &'a Ground,
     pub(super) provider: &'a Provider,
     /// Whether keys are checked with the service and a test message is offered.
@@ -147,12 +147,11 @@ impl Wizard<'_> {
         let Some(spec) = &info.credential else {
             return settle(None, None);
         };
-        let mut next = match &self.provider.key {
-            Some(key) => Some((key.clone(), SecretSource::Flag)),
-            None => {
-                self.say_note(spec.note.as_deref(), spec.help_url.as_deref());
-                self.reused().await?
-            }
+        let mut next = if let Some(key) = &self.provider.key {
+            Some((key.clone(), SecretSource::Flag))
+        } else {
+            self.say_note(spec.note.as_deref(), spec.help_url.as_deref());
+            self.reused().await?
         };
         if next.is_none() && is_credential_optional(info) {
             let has_one = credential::granted_any(self.ground, &self.provider.plugin)?

@@ -41,7 +41,7 @@ struct OnboardedJson {
     changed: bool,
 }
 
-pub(super) async fn run(terminal: &Terminal, loaded: Loaded, args: &OnboardArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, loaded: Loaded, args: &OnboardArgs) -> Outcome {
     let Loaded { mut ground, plugins } = loaded;
     ground.warn_of_exposed(terminal);
     for plugin in &plugins {
@@ -96,7 +96,7 @@ fn wrong(message: &str) -> Error {
 
 /// The choices of non-interactive onboarding.
 async fn decided(
-    terminal: &Terminal,
+    terminal: Terminal,
     ground: &Ground,
     provider: &Provider,
     args: &OnboardArgs,
@@ -154,7 +154,7 @@ async fn decided(
 }
 
 /// The default where the provider names none: the first model that its service lists.
-async fn first_listed(terminal: &Terminal, host: &Host, discovery: DiscoveryMode) -> Result<String> {
+async fn first_listed(terminal: Terminal, host: &Host, discovery: DiscoveryMode) -> Result<String> {
     let catalog = host.list_models(discovery).await?;
     let Some(first) = catalog.models.first() else {
         let why = catalog
@@ -174,7 +174,7 @@ async fn first_listed(terminal: &Terminal, host: &Host, discovery: DiscoveryMode
 }
 
 /// Refuses a key that the service rejects; one that could not be checked is stored, with a warning.
-async fn check(terminal: &Terminal, host: &Host, info: &ProviderInfo) -> Result<()> {
+async fn check(terminal: Terminal, host: &Host, info: &ProviderInfo) -> Result<()> {
     let verdict = {
         let _turning = terminal.spinner("checking the key");
         key::check(host, info).await
@@ -193,7 +193,7 @@ async fn check(terminal: &Terminal, host: &Host, info: &ProviderInfo) -> Result<
 }
 
 /// Writes the choices and reports them.
-async fn finish(terminal: &Terminal, ground: &Ground, provider: &Provider, decided: &Onboarding) -> Outcome {
+async fn finish(terminal: Terminal, ground: &Ground, provider: &Provider, decided: &Onboarding) -> Outcome {
     let info = provider.plugin.info();
     let configuration = &ground.configuration;
     let Onboarded {
@@ -260,7 +260,7 @@ async fn finish(terminal: &Terminal, ground: &Ground, provider: &Provider, decid
 }
 
 /// A short prompt, to see a response.
-async fn test(terminal: &Terminal, host: &Host, model: &str) -> Outcome {
+async fn test(terminal: Terminal, host: &Host, model: &str) -> Outcome {
     terminal.note("");
     chat::once(terminal, host, model, "Say hello in one short sentence.").await
 }

@@ -60,7 +60,7 @@ struct Envelope {
 }
 
 /// Shows an error: as JSON on standard output for scripts, else on standard error.
-pub(crate) fn show(terminal: &Terminal, error: &Error) -> io::Result<()> {
+pub(crate) fn show(terminal: Terminal, error: &Error) -> io::Result<()> {
     let line = match terminal.format {
         Format::Text => {
             terminal.note(&for_a_person(terminal.err, error));

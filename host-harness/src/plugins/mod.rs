@@ -84,7 +84,7 @@ impl PluginChoice {
     }
 }
 
-pub(super) async fn pull(terminal: &Terminal, global: &Global, args: &PullArgs) -> Outcome {
+pub(super) async fn pull(terminal: Terminal, global: &Global, args: &PullArgs) -> Outcome {
     let ground = Ground::open(global)?;
     let reference = ground.store.reference(&args.reference)?;
     let pulled = {
@@ -118,7 +118,7 @@ pub(super) async fn pull(terminal: &Terminal, global: &Global, args: &PullArgs) 
     Ok(())
 }
 
-pub(super) fn list(terminal: &Terminal, global: &Global) -> Outcome {
+pub(super) fn list(terminal: Terminal, global: &Global) -> Outcome {
     let ground = Ground::open(global)?;
     let (lock, cache) = (ground.store.lock()?, ground.store.cache());
     if !terminal.is_text() {
@@ -188,7 +188,7 @@ fn short(pin: &Pin) -> String {
     format!("{} {}", sanitize::name(&pin.facts.version), pin.digest)
 }
 
-pub(super) fn gc(terminal: &Terminal, global: &Global) -> Outcome {
+pub(super) fn gc(terminal: Terminal, global: &Global) -> Outcome {
     let ground = Ground::open(global)?;
     let (lock, cache) = (ground.store.lock()?, ground.store.cache());
     // What a pinned manifest needs besides itself: its configuration.
@@ -220,7 +220,7 @@ pub(super) fn gc(terminal: &Terminal, global: &Global) -> Outcome {
     Ok(())
 }
 
-pub(super) fn rollback(terminal: &Terminal, global: &Global, args: &RollbackArgs) -> Outcome {
+pub(super) fn rollback(terminal: Terminal, global: &Global, args: &RollbackArgs) -> Outcome {
     let ground = Ground::open(global)?;
     let id = pinned_id(&ground.store, args.id.as_deref())?;
     let (left, now) = ground.store.edit(|lock| Ok(lock.roll_back(&id)?))?;
@@ -242,7 +242,7 @@ pub(super) fn rollback(terminal: &Terminal, global: &Global, args: &RollbackArgs
     Ok(())
 }
 
-pub(super) fn deny(terminal: &Terminal, global: &Global, args: &DenyArgs) -> Outcome {
+pub(super) fn deny(terminal: Terminal, global: &Global, args: &DenyArgs) -> Outcome {
     let ground = Ground::open(global)?;
     let digest: Digest = args.digest.parse().map_err(Error::from)?;
     ground.store.deny(&digest)?;

@@ -23,7 +23,7 @@ const HANDLER: &str = "wasi:http/incoming-handler@";
 /// The largest bill of materials, and far more than a signature.
 const LARGEST: u64 = 1024 * 1024;
 
-pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &PublishArgs) -> Outcome {
+pub(crate) async fn publish(terminal: Terminal, global: &Global, args: &PublishArgs) -> Outcome {
     let ground = Ground::open(global)?;
     let reference = ground.store.reference(&args.reference)?;
     let component = read(&args.file)?;
@@ -59,14 +59,13 @@ pub(crate) async fn publish(terminal: &Terminal, global: &Global, args: &Publish
         }
     }
     annotations.extend(args.annotation.iter().cloned());
-    let signature = match &args.signature {
-        Some(file) => Some(text(file)?),
-        None => {
-            let mut beside = args.file.clone().into_os_string();
-            beside.push(".minisig");
-            let beside = Path::new(&beside);
-            beside.is_file().then(|| text(beside)).transpose()?
-        }
+    let signature = if let Some(file) = &args.signature {
+        Some(text(file)?)
+    } else {
+        let mut beside = args.file.clone().into_os_string();
+        beside.push(".minisig");
+        let beside = Path::new(&beside);
+        beside.is_file().then(|| text(beside)).transpose()?
     };
     let artifact = Artifact {
         component,

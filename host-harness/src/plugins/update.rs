@@ -18,11 +18,11 @@ use super::{
 use model_provider_host::{Error, ErrorKind, Grant, Result, sanitize};
 use plugin_registry::{Change, Pin, host::Store};
 
-pub(crate) async fn accept(terminal: &Terminal, global: &Global, args: &AcceptArgs) -> Outcome {
+pub(crate) async fn accept(terminal: Terminal, global: &Global, args: &AcceptArgs) -> Outcome {
     let ground = Ground::open(global)?;
     let looked = ground.look(terminal, &args.plugin).await?;
     let source = PluginChoice::named(&ground.store, &args.plugin)?.source();
-    let taken = Taken::new(&ground, looked, &source)?;
+    let taken = Taken::new(&ground, &looked, &source)?;
     taken.show(terminal);
     if !args.yes {
         taken.confirmed(terminal, "--yes").await?;
@@ -30,7 +30,7 @@ pub(crate) async fn accept(terminal: &Terminal, global: &Global, args: &AcceptAr
     taken.pin(terminal, &ground)
 }
 
-pub(crate) async fn update(terminal: &Terminal, global: &Global, args: &UpdateArgs) -> Outcome {
+pub(crate) async fn update(terminal: Terminal, global: &Global, args: &UpdateArgs) -> Outcome {
     let ground = Ground::open(global)?;
     let id = pinned_id(&ground.store, args.id.as_deref())?;
     let lock = ground.store.lock()?;
@@ -59,7 +59,7 @@ pub(crate) async fn update(terminal: &Terminal, global: &Global, args: &UpdateAr
         return Err(Error::new(ErrorKind::Configuration, message).into());
     }
     let source = PluginChoice::named(&ground.store, &source)?.source();
-    let taken = Taken::new(&ground, looked, &source)?;
+    let taken = Taken::new(&ground, &looked, &source)?;
     if taken.pin.digest == pin.digest {
         if terminal.is_text() {
             terminal.line(&format!("`{id}` is up to date: {}", pin.digest))?;
@@ -99,7 +99,7 @@ struct Taken {
 }
 
 impl Taken {
-    fn new(ground: &Ground, looked: Looked, source: &str) -> Result<Self> {
+    fn new(ground: &Ground, looked: &Looked, source: &str) -> Result<Self> {
         let info = looked.plugin.info();
         let no_url = || {
             let message = format!(
@@ -134,7 +134,7 @@ impl Taken {
     }
 
     /// Old and new version side by side, and what the new one requests.
-    fn show(&self, terminal: &Terminal) {
+    fn show(&self, terminal: Terminal) {
         let mut facts = vec![
             ("plugin", sanitize::name(&self.id).into_owned()),
             ("source", sanitize::name(&self.pin.source).into_owned()),
@@ -183,7 +183,7 @@ impl Taken {
         terminal.note(&table::facts(terminal.err, &facts));
     }
 
-    async fn confirmed(&self, terminal: &Terminal, flags: &str) -> Result<()> {
+    async fn confirmed(&self, terminal: Terminal, flags: &str) -> Result<()> {
         let question = format!("Pin this and grant it to `{}`?", self.id);
         let help = "it holds for this digest alone; `rollback` brings back what was pinned before";
         if grant::confirmed(terminal, &self.id, question, help, flags).await? {
@@ -195,7 +195,7 @@ impl Taken {
         ))
     }
 
-    fn pin(self, terminal: &Terminal, ground: &Ground) -> Outcome {
+    fn pin(self, terminal: Terminal, ground: &Ground) -> Outcome {
         let Self { id, pin, changes, .. } = self;
         ground.store.edit(|lock| {
             lock.put(&id, pin.clone());

@@ -16,7 +16,7 @@ use openclaw_config::Environment;
 const LARGEST_KEY: u64 = 64 * 1024;
 
 /// The access policy, by the arguments.
-pub(super) fn read(terminal: &Terminal, args: &ServeArgs) -> Result<Access> {
+pub(super) fn read(terminal: Terminal, args: &ServeArgs) -> Result<Access> {
     let key = access_key(terminal, args)?;
     match &args.access_keys {
         None => Access::new(args.listen, key.as_ref()),
@@ -27,7 +27,7 @@ pub(super) fn read(terminal: &Terminal, args: &ServeArgs) -> Result<Access> {
     }
 }
 
-fn access_key(terminal: &Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
+fn access_key(terminal: Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
     let (text, place) = if let Some(name) = &args.access_key_env {
         let text = Environment::process().get(name);
         let missing = || {
@@ -53,7 +53,7 @@ fn access_key(terminal: &Terminal, args: &ServeArgs) -> Result<Option<Secret>> {
     Ok(Some(key.ok_or_else(blank)?))
 }
 
-fn warn_if_others_can_read(terminal: &Terminal, file: &Path) {
+fn warn_if_others_can_read(terminal: Terminal, file: &Path) {
     // A file descriptor passed by the shell has no mode worth a warning.
     if !file.is_file() {
         return;
@@ -97,7 +97,7 @@ mod tests {
             no_fallback: false,
             calls_per_store: 1,
         };
-        access_key(&Terminal::new(Format::Text), &args)
+        access_key(Terminal::new(Format::Text), &args)
     }
 
     #[test]

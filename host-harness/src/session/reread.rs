@@ -9,9 +9,9 @@ use openclaw_config::{Configuration, Environment, FoundSecret, SecretSource};
 
 impl Session {
     /// The same from what the files say now, for the plugin that a host has in service.
-    pub(crate) async fn again(terminal: &Terminal, global: &Global, host: &Host) -> Result<Self> {
+    pub(crate) async fn again(terminal: Terminal, global: &Global, host: &Host) -> Result<Self> {
         let plugin = host.plugin();
-        let mut ground = Ground::under(global, plugin.clone())?;
+        let mut ground = Ground::under(global, &plugin)?;
         ground.warn_of_exposed(terminal);
         let info = host.info();
         let (options, secret_file) = ground.options(terminal, &plugin).await?;
@@ -29,7 +29,7 @@ impl Session {
 
 impl Ground {
     /// What the files say now, under a plugin that is loaded.
-    fn under(global: &Global, plugin: Plugin) -> Result<Self> {
+    fn under(global: &Global, plugin: &Plugin) -> Result<Self> {
         let environment = Environment::process();
         let configuration =
             Configuration::load(global.config.as_deref(), &environment)?.declaring(model_server::SETTINGS);
@@ -38,14 +38,14 @@ impl Ground {
             environment,
             configuration,
             super::Calls::FEW,
-            vec![plugin],
+            Some(plugin),
         )
     }
 
     /// The options of a host, and the file that the credential was read from, if it has one of its own.
     pub(super) async fn options(
         &mut self,
-        terminal: &Terminal,
+        terminal: Terminal,
         plugin: &Plugin,
     ) -> Result<(HostOptions, Option<PathBuf>)> {
         let info = plugin.info();

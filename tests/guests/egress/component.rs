@@ -1,11 +1,6 @@
 //! The exports: chat sends the request in the prompt; the rest is minimal.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
 use core::cell::RefCell;
 
 use crate::{
@@ -38,18 +33,18 @@ impl Guest for Component {
 
     fn describe() -> ProviderInfo {
         ProviderInfo {
-            id: "egress".to_string(),
-            name: "Egress".to_string(),
-            version: "1.0.0".to_string(),
+            id: "egress".to_owned(),
+            name: "Egress".to_owned(),
+            version: "1.0.0".to_owned(),
             docs_url: None,
-            default_base_url: "https://egress.example/v1".to_string(),
+            default_base_url: "https://egress.example/v1".to_owned(),
             default_model: None,
             policies: Vec::new(),
             credential: Some(CredentialSpec {
-                env_vars: vec!["EGRESS_KEY".to_string()],
-                header: "x-egress-key".to_string(),
+                env_vars: vec!["EGRESS_KEY".to_owned()],
+                header: "x-egress-key".to_owned(),
                 prefix: String::new(),
-                label: "A key".to_string(),
+                label: "A key".to_owned(),
                 note: None,
                 help_url: None,
             }),
@@ -113,12 +108,12 @@ fn answer(request: &ChatRequest) -> Result<String, Error> {
         _ => None,
     });
     match order::send(text.unwrap_or_default()) {
-        Err(learnt) if request.model != "tell" => Err(failed(learnt)),
+        Err(learnt) if request.model != "tell" => Err(failed(&learnt)),
         Ok(told) | Err(told) => Ok(told),
     }
 }
 
-fn failed(learnt: String) -> Error {
+fn failed(learnt: &str) -> Error {
     Error {
         kind: ErrorKind::Internal,
         message: format!("the guest learnt: {learnt}"),

@@ -1,10 +1,6 @@
 //! One request as ordered, sent without validation.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use wasi::{
     http::{
@@ -52,7 +48,7 @@ pub(crate) fn send(text: &str) -> Result<String, String> {
         .set_scheme(Some(&match scheme {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
-            other => Scheme::Other(other.to_string()),
+            other => Scheme::Other(other.to_owned()),
         }))
         .map_err(|()| "scheme")?;
     request
@@ -75,7 +71,7 @@ pub(crate) fn send(text: &str) -> Result<String, String> {
     drop(ready);
     let response = match future.get() {
         Some(Ok(answer)) => answer.map_err(learnt)?,
-        _ => return Err("no response".to_string()),
+        _ => return Err("no response".to_owned()),
     };
     let mut said = format!("{}\n", response.status());
     for (name, value) in response.headers().entries() {
@@ -88,12 +84,13 @@ pub(crate) fn send(text: &str) -> Result<String, String> {
         match stream.blocking_read(64 * 1024) {
             Ok(more) => bytes.extend(more),
             Err(StreamError::Closed) => break,
-            Err(StreamError::LastOperationFailed(_)) => return Err("cut".to_string()),
+            Err(StreamError::LastOperationFailed(_)) => return Err("cut".to_owned()),
         }
     }
     Ok(said + "\n" + &String::from_utf8_lossy(&bytes))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn learnt(code: ErrorCode) -> String {
     format!("{code:?}")
 }
@@ -111,6 +108,6 @@ fn method_of(name: &str) -> Method {
         "POST" => Method::Post,
         "CONNECT" => Method::Connect,
         "TRACE" => Method::Trace,
-        other => Method::Other(other.to_string()),
+        other => Method::Other(other.to_owned()),
     }
 }

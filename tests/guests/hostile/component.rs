@@ -1,11 +1,6 @@
 //! The exports: the harmless behaviour of every export, and where the attacks start.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
 use core::cell::RefCell;
 
 use wasi::http::types::ErrorCode;
@@ -39,7 +34,7 @@ mod exported {
 }
 
 fn ordered(name: &str, otherwise: &str) -> String {
-    order(name).unwrap_or_else(|| otherwise.to_string())
+    order(name).unwrap_or_else(|| otherwise.to_owned())
 }
 
 fn id() -> String {
@@ -49,8 +44,8 @@ fn id() -> String {
 /// Every capability, or what a provider needs if it passes for another; and what is ordered on top.
 fn endpoints() -> Vec<Endpoint> {
     let endpoint = |(method, path): (&str, &str)| Endpoint {
-        method: method.to_string(),
-        path: path.to_string(),
+        method: method.to_owned(),
+        path: path.to_owned(),
     };
     let mut all = match order("id") {
         None => everything(),
@@ -68,6 +63,7 @@ fn attack_of(reference: &str) -> &str {
     reference.rsplit('/').next().unwrap_or_default()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(code: ErrorCode) -> Error {
     Error {
         kind: ErrorKind::Internal,
@@ -86,10 +82,10 @@ fn failed(code: ErrorCode) -> Error {
     }
 }
 
-fn model(name: String) -> Model {
+fn model(name: &str) -> Model {
     Model {
-        id: name.clone(),
-        display_name: text(&name),
+        id: name.to_owned(),
+        display_name: text(name),
         alias: None,
         source: ModelSource::Bundled,
         input: Vec::new(),
@@ -116,7 +112,7 @@ fn summary(model: &str) -> Summary {
             output_tokens: None,
             reasoning_tokens: None,
         },
-        model: model.to_string(),
+        model: model.to_owned(),
         backend: texts::wanted().then(|| text("east")),
         request_id: texts::wanted().then(|| text("r-1")),
         attempts: 1,
@@ -167,13 +163,13 @@ impl Guest for Component {
             .find(|extra| extra.key == "list");
         let attack = wanted.map_or_else(
             || ordered("list", ""),
-            |extra| extra.value_json.trim_matches('"').to_string(),
+            |extra| extra.value_json.trim_matches('"').to_owned(),
         );
         act(&attack).map_err(failed)?;
-        let mut models = vec![model("a/fine".to_string())];
+        let mut models = vec![model("a/fine")];
         if let Some(mib) = attack.strip_prefix("rows-").and_then(|n| n.parse().ok()) {
             // Repeating the same text costs the guest little, and the host all of it.
-            models = vec![model("x".repeat(1024 * 1024)); mib];
+            models = vec![model(&"x".repeat(1024 * 1024)); mib];
         }
         Ok(ModelCatalog {
             models,
@@ -219,7 +215,7 @@ impl Guest for Component {
         }
         Ok(Exported::new(Completion(RefCell::new(Reading {
             model: request.model,
-            attack: reading.unwrap_or_default().to_string(),
+            attack: reading.unwrap_or_default().to_owned(),
             reads: 0,
             given: 0,
             _prompt: kept,
@@ -248,7 +244,7 @@ impl GuestCompletion for Completion {
                 let now = most.saturating_sub(reading.given).min(max_events as usize);
                 reading.given += now;
                 return Ok(Progress {
-                    events: vec![ChatEvent::Text("x".to_string()); now],
+                    events: vec![ChatEvent::Text("x".to_owned()); now],
                     finished: (reading.given >= most).then(|| summary(&reading.model)),
                 });
             }

@@ -1,7 +1,9 @@
 //! Orders in the built file itself, so that one build gives many plugins: a test overwrites them with other ones of the
 //! same length.
 
-use alloc::string::{String, ToString};
+use alloc::borrow::ToOwned;
+
+use alloc::string::String;
 
 /// Behind the mark: `name=value;` in any number, then blanks.
 #[used]
@@ -24,5 +26,5 @@ pub(crate) fn order(name: &str) -> Option<String> {
     let text = core::str::from_utf8(bytes).ok()?.strip_prefix("orders:")?;
     text.split(';')
         .filter_map(|order| order.split_once('='))
-        .find_map(|(key, value)| (key == name).then(|| value.to_string()))
+        .find_map(|(key, value)| (key == name).then(|| value.to_owned()))
 }

@@ -1,10 +1,6 @@
 //! Texts that try to control a terminal, or to forge lines; used if the order `texts` says so.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use crate::{
     contract::types::{Policy, Warning},
@@ -26,7 +22,7 @@ pub(crate) fn text(harmless: &str) -> String {
     if wanted() {
         format!("{harmless}{HOSTILE}")
     } else {
-        harmless.to_string()
+        harmless.to_owned()
     }
 }
 
@@ -45,7 +41,7 @@ pub(crate) fn warnings() -> Vec<Warning> {
 
 pub(crate) fn policies() -> Vec<Policy> {
     let policy = || Policy {
-        suffix: "fast".to_string(),
+        suffix: "fast".to_owned(),
         label: text("fast"),
         locks_provider: true,
         note: Some(text("note")),

@@ -1,11 +1,6 @@
 //! The exports. Each attack is a word, some with a number after `-`.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
 use core::{cell::RefCell, hint::black_box};
 
 use wasi::http::types::{ErrorCode, FutureIncomingResponse};
@@ -40,13 +35,13 @@ impl Guest for Component {
 
     fn describe() -> ProviderInfo {
         ProviderInfo {
-            id: "nonblocking".to_string(),
-            name: "Nonblocking".to_string(),
-            version: "1.0.0".to_string(),
+            id: "nonblocking".to_owned(),
+            name: "Nonblocking".to_owned(),
+            version: "1.0.0".to_owned(),
             docs_url: None,
-            default_base_url: "https://nonblocking.example/v1".to_string(),
+            default_base_url: "https://nonblocking.example/v1".to_owned(),
             endpoints: vec![Endpoint {
-                method: "GET".to_string(),
+                method: "GET".to_owned(),
                 path: String::new(),
             }],
             default_model: None,
@@ -80,7 +75,7 @@ impl Guest for Component {
 
     fn chat_complete(request: ChatRequest) -> Result<ChatResponse, Error> {
         Ok(ChatResponse {
-            content: vec![AssistantPart::Text("whole".to_string())],
+            content: vec![AssistantPart::Text("whole".to_owned())],
             summary: summary(&request.model),
         })
     }
@@ -223,7 +218,7 @@ fn base_url() -> String {
 
 fn said(words: &str, ends: Option<&str>) -> Progress {
     Progress {
-        events: vec![ChatEvent::Text(words.to_string())],
+        events: vec![ChatEvent::Text(words.to_owned())],
         finished: ends.map(summary),
     }
 }
@@ -238,7 +233,7 @@ fn summary(model: &str) -> Summary {
             output_tokens: None,
             reasoning_tokens: None,
         },
-        model: model.to_string(),
+        model: model.to_owned(),
         backend: None,
         request_id: None,
         attempts: 1,
@@ -247,6 +242,7 @@ fn summary(model: &str) -> Summary {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(code: ErrorCode) -> Error {
     Error {
         kind: ErrorKind::Internal,

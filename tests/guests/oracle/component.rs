@@ -1,6 +1,7 @@
 //! The exports: chat measures what the prompt says; the rest is minimal.
 
 use alloc::{
+    borrow::ToOwned,
     format,
     string::{String, ToString},
     vec,
@@ -40,22 +41,22 @@ impl Guest for Component {
 
     fn describe() -> ProviderInfo {
         ProviderInfo {
-            id: "huggingface".to_string(),
-            name: "Oracle".to_string(),
-            version: "1.0.0".to_string(),
+            id: "huggingface".to_owned(),
+            name: "Oracle".to_owned(),
+            version: "1.0.0".to_owned(),
             docs_url: None,
-            default_base_url: "https://router.huggingface.co/v1".to_string(),
+            default_base_url: "https://router.huggingface.co/v1".to_owned(),
             endpoints: vec![Endpoint {
-                method: "POST".to_string(),
-                path: "/chat/completions".to_string(),
+                method: "POST".to_owned(),
+                path: "/chat/completions".to_owned(),
             }],
             default_model: None,
             policies: Vec::new(),
             credential: Some(CredentialSpec {
-                env_vars: vec!["HF_TOKEN".to_string()],
-                header: "authorization".to_string(),
-                prefix: "Bearer ".to_string(),
-                label: "A key".to_string(),
+                env_vars: vec!["HF_TOKEN".to_owned()],
+                header: "authorization".to_owned(),
+                prefix: "Bearer ".to_owned(),
+                label: "A key".to_owned(),
                 note: None,
                 help_url: None,
             }),
@@ -144,6 +145,7 @@ fn repeated(line: &str) -> Result<String, ErrorCode> {
     Ok(format!("{} stars {stars}", sizes.join(" ")))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(code: ErrorCode) -> Error {
     Error {
         kind: ErrorKind::Internal,

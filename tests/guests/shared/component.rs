@@ -1,12 +1,6 @@
 //! The exports: those of the provider, and the attacks.
 
-use alloc::{
-    boxed::Box,
-    format,
-    string::{String, ToString},
-    vec,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec, vec::Vec};
 use core::{
     cell::Cell,
     hint::black_box,
@@ -77,7 +71,7 @@ fn attack(request: &ChatRequest) -> (String, usize) {
         return (String::new(), 0);
     };
     let (word, number) = word.split_once('-').unwrap_or((word, ""));
-    (word.to_string(), number.parse().unwrap_or_default())
+    (word.to_owned(), number.parse().unwrap_or_default())
 }
 
 impl GuestCompletion for Attacked {

@@ -1,6 +1,7 @@
 //! The whole provider: its description, its one model, and chat over server-sent events.
 
 use alloc::{
+    borrow::ToOwned,
     format,
     string::{String, ToString},
     vec,
@@ -56,6 +57,7 @@ fn error(kind: ErrorKind, message: impl Into<String>, sent: bool) -> Error {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn broken(code: ErrorCode) -> Error {
     error(
         ErrorKind::Transport,
@@ -66,12 +68,12 @@ fn broken(code: ErrorCode) -> Error {
 
 fn model() -> Model {
     Model {
-        id: ID.to_string(),
-        display_name: "Small One".to_string(),
+        id: ID.to_owned(),
+        display_name: "Small One".to_owned(),
         alias: None,
         source: ModelSource::Bundled,
-        input: vec!["text".to_string()],
-        output: vec!["text".to_string()],
+        input: vec!["text".to_owned()],
+        output: vec!["text".to_owned()],
         reasoning: Some(false),
         context_window: Some(8192),
         max_output_tokens: None,
@@ -89,24 +91,24 @@ impl Guest for Component {
 
     fn describe() -> ProviderInfo {
         ProviderInfo {
-            id: "tiny".to_string(),
-            name: "Tiny".to_string(),
-            version: "1.0.0".to_string(),
+            id: "tiny".to_owned(),
+            name: "Tiny".to_owned(),
+            version: "1.0.0".to_owned(),
             docs_url: None,
-            default_base_url: BASE_URL.to_string(),
-            default_model: Some(NAME.to_string()),
+            default_base_url: BASE_URL.to_owned(),
+            default_model: Some(NAME.to_owned()),
             policies: Vec::new(),
             credential: Some(CredentialSpec {
-                env_vars: vec!["TINY_KEY".to_string()],
-                header: "x-tiny-key".to_string(),
-                prefix: "Key ".to_string(),
-                label: "Tiny's key".to_string(),
+                env_vars: vec!["TINY_KEY".to_owned()],
+                header: "x-tiny-key".to_owned(),
+                prefix: "Key ".to_owned(),
+                label: "Tiny's key".to_owned(),
                 note: None,
                 help_url: None,
             }),
             endpoints: vec![Endpoint {
-                method: "POST".to_string(),
-                path: "/chat/completions".to_string(),
+                method: "POST".to_owned(),
+                path: "/chat/completions".to_owned(),
             }],
             extras: Vec::new(),
         }
@@ -132,14 +134,14 @@ impl Guest for Component {
                 format!("`{reference}` is not `{NAME}`"),
                 false,
             );
-            unknown.suggestions.push(NAME.to_string());
+            unknown.suggestions.push(NAME.to_owned());
             return Err(unknown);
         }
         Ok(ModelRef {
-            model: ID.to_string(),
+            model: ID.to_owned(),
             routing: Routing::Default,
-            canonical: NAME.to_string(),
-            wire_id: WIRE_ID.to_string(),
+            canonical: NAME.to_owned(),
+            wire_id: WIRE_ID.to_owned(),
             display_name: model().display_name,
             alias: None,
             provider_locked: false,
@@ -216,7 +218,7 @@ impl Reading {
             "model": model.wire_id, "messages": messages, "stream": true,
             "stream_options": {"include_usage": true},
         });
-        let base = snapshot.base_url.unwrap_or_else(|| BASE_URL.to_string());
+        let base = snapshot.base_url.unwrap_or_else(|| BASE_URL.to_owned());
         let headers: [(&str, &[u8]); 1] = [("content-type", b"application/json")];
         let base = base.trim_end_matches('/');
         let writing = web::begin(base, "/chat/completions", &headers, true).map_err(broken)?;
@@ -320,7 +322,7 @@ impl Reading {
             .as_str()
             .filter(|text| !text.is_empty())
         {
-            self.events.push(ChatEvent::Text(text.to_string()));
+            self.events.push(ChatEvent::Text(text.to_owned()));
         }
         if let Some(reason) = choice["finish_reason"].as_str() {
             self.summary.finish_reason = match reason {
@@ -328,7 +330,7 @@ impl Reading {
                 "length" => FinishReason::Length,
                 _ => FinishReason::Other,
             };
-            self.summary.raw_finish_reason = Some(reason.to_string());
+            self.summary.raw_finish_reason = Some(reason.to_owned());
         }
     }
 }

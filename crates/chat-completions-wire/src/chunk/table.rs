@@ -69,14 +69,12 @@ fn step(place: Place, name: &str) -> Step<Place, Leaf> {
         (Place::Top, _) => top(name),
         (Place::Choice, _) => choice(name),
         (Place::Delta | Place::Message, _) => message(name),
-        (Place::Function | Place::Legacy, "arguments") => Take(Leaf::Arguments),
-        (Place::Function | Place::Legacy, "name") => Take(Leaf::Name),
+        // Some servers leave the function's object out: then these are members of the call.
+        (Place::Function | Place::Legacy | Place::Call, "arguments") => Take(Leaf::Arguments),
+        (Place::Function | Place::Legacy | Place::Call, "name") => Take(Leaf::Name),
         (Place::Call, "index") => Take(Leaf::CallIndex),
         (Place::Call, "id") => Take(Leaf::CallId),
         (Place::Call, "function") => Object(Place::Function),
-        // Some servers leave the function's object out.
-        (Place::Call, "name") => Take(Leaf::Name),
-        (Place::Call, "arguments") => Take(Leaf::Arguments),
         (Place::Groq, "usage") => Take(Leaf::Usage),
         _ => Skip,
     }

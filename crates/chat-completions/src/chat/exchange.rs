@@ -5,13 +5,7 @@
 
 mod ending;
 
-use alloc::{
-    boxed::Box,
-    format,
-    string::{String, ToString},
-    vec,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec, vec::Vec};
 
 use super::{
     body, credential,
@@ -166,9 +160,9 @@ impl Exchange {
     #[must_use]
     pub fn head(&self) -> RequestHead {
         let mut headers = vec![
-            ("content-type", "application/json".to_string()),
-            ("accept", "text/event-stream, application/json".to_string()),
-            ("user-agent", self.upstream.user_agent.to_string()),
+            ("content-type", "application/json".to_owned()),
+            ("accept", "text/event-stream, application/json".to_owned()),
+            ("user-agent", self.upstream.user_agent.to_owned()),
         ];
         headers.extend(self.added_header.clone());
         RequestHead {

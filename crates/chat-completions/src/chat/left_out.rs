@@ -1,10 +1,6 @@
 //! Warning about members of a request that are not sent, by their paths. Empty members give no warning.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use super::{
     members::{self, Place},
@@ -153,7 +149,7 @@ impl LeftOut {
         }
         message.push('.');
         Some(Warning {
-            code: "members-left-out".to_string(),
+            code: "members-left-out".to_owned(),
             message,
         })
     }

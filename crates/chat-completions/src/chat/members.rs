@@ -5,7 +5,7 @@
 //! are one object under the key `function`, so that each is sent at its original depth. `return` always belongs to
 //! the function: the contract names it among the extras of a tool.
 
-use alloc::{string::ToString, vec::Vec};
+use alloc::{borrow::ToOwned, vec::Vec};
 
 use super::writer::Writer;
 use crate::{
@@ -118,8 +118,8 @@ pub(super) fn by_depth(place: Place, extras: &[Extra]) -> (Vec<Extra>, Vec<Extra
         if extra.key == FUNCTION && json::is_object(&extra.value_json) {
             json::members(&extra.value_json, &mut |key, value| {
                 inner.push(Extra {
-                    key: key.to_string(),
-                    value_json: value.to_string(),
+                    key: key.to_owned(),
+                    value_json: value.to_owned(),
                 });
             });
         } else if place == Place::Tool && extra.key == "return" {

@@ -1,9 +1,10 @@
 //! Normalization of a request before validation: fixes what is unambiguous and backends would refuse.
 
 use alloc::{
+    borrow::ToOwned,
     collections::{BTreeMap, BTreeSet},
     format,
-    string::{String, ToString},
+    string::String,
     vec::Vec,
 };
 
@@ -24,7 +25,7 @@ pub(super) fn unique_call_ids(messages: &mut [Message]) -> Option<Warning> {
         rest = later;
     }
     (count > 0).then(|| Warning {
-        code: "tool-call-ids-renamed".to_string(),
+        code: "tool-call-ids-renamed".to_owned(),
         message: format!("{count} tool calls had the id of an earlier call and got new ids."),
     })
 }

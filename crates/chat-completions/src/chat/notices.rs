@@ -65,7 +65,7 @@ impl Notices {
             }
         });
         let Some(text) = text else { return };
-        let mut text = error::readable(text);
+        let mut text = error::readable(&text);
         let cut = (0..=LONGEST_HEARD.min(text.len()))
             .rev()
             .find(|&end| text.is_char_boundary(end));

@@ -8,11 +8,7 @@ mod choice;
 mod choices;
 mod framing;
 
-use alloc::{
-    boxed::Box,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
 
 use self::{
     alike::{Alike, Last},
@@ -273,7 +269,7 @@ impl ResponseDecoder {
             self.events.text(&text);
         }
         let extras = self.extras.take().map(|(name, value_json)| Extra {
-            key: name.to_string(),
+            key: name.to_owned(),
             value_json,
         });
         Finished {

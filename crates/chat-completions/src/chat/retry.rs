@@ -16,20 +16,19 @@ const FIRST_WAIT_MS: u64 = 500;
 /// relative to the response's own `Date`. A date without `Date` is ignored: the component has no wall clock.
 pub(super) fn retry_after_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
     let short = || thousandths(header(headers, "retry-after-ms")?.trim());
-    let ms = match short() {
-        Some(ms) => ms.div_ceil(1000),
-        None => {
-            let text = header(headers, "retry-after")?;
-            let text = text.trim();
-            let seconds = thousandths(text).or_else(|| exact(text).map(u64::from));
-            seconds.or_else(|| {
-                let (then, now) = (
-                    date_seconds(text)?,
-                    date_seconds(header(headers, "date")?.trim())?,
-                );
-                Some(then.saturating_sub(now).saturating_mul(1000))
-            })?
-        }
+    let ms = if let Some(ms) = short() {
+        ms.div_ceil(1000)
+    } else {
+        let text = header(headers, "retry-after")?;
+        let text = text.trim();
+        let seconds = thousandths(text).or_else(|| exact(text).map(u64::from));
+        seconds.or_else(|| {
+            let (then, now) = (
+                date_seconds(text)?,
+                date_seconds(header(headers, "date")?.trim())?,
+            );
+            Some(then.saturating_sub(now).saturating_mul(1000))
+        })?
     };
     Some(u32::try_from(ms).unwrap_or(u32::MAX))
 }

@@ -1,7 +1,7 @@
 //! Compatibility rules of one model: from the settings (`compat`, with OpenClaw's keys) and from the bundled data.
 //! This module must not know how a request is written.
 
-use alloc::string::{String, ToString};
+use alloc::{borrow::ToOwned, string::String};
 
 use crate::{contract::types::Model, json};
 
@@ -58,7 +58,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             usage_in_streaming: true,
-            max_tokens_field: "max_tokens".to_string(),
+            max_tokens_field: "max_tokens".to_owned(),
             replay: Replay::ToolCalls,
             needs_reasoning: false,
             reasoning_effort: true,
@@ -129,7 +129,7 @@ impl Rules {
                 self.replay = Replay::All;
             }
             "maxTokensField" if json::text(value).as_deref() == Some("max_completion_tokens") => {
-                self.max_tokens_field = "max_completion_tokens".to_string();
+                self.max_tokens_field = "max_completion_tokens".to_owned();
             }
             _ => {}
         }

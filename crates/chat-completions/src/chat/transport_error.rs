@@ -1,6 +1,6 @@
 //! Errors that an exchange raises itself: transport failures, and successful responses that are not valid.
 
-use alloc::{format, string::ToString};
+use alloc::{borrow::ToOwned, format};
 
 use super::{driver::FailureKind, finish::Meaning, tools::Broken};
 use crate::{
@@ -50,7 +50,7 @@ pub(super) fn failure(kind: FailureKind, progress: Progress, limit_ms: u32) -> E
         (FailureKind::Internal, _) => (Internal, "The request could not be made."),
     };
     let message = if message.ends_with('.') {
-        message.to_string()
+        message.to_owned()
     } else {
         format!("{message} {limit}.")
     };
@@ -139,7 +139,7 @@ pub(super) fn broken_call(broken: Broken, finish: Option<Meaning>) -> Error {
             format!("A tool call in the response has no name{cause}."),
             Some(raw),
         ),
-        Broken::TooMany => ("The response has too many tool calls.".to_string(), None),
+        Broken::TooMany => ("The response has too many tool calls.".to_owned(), None),
     };
     let hint = match finish {
         Some(Meaning::Length) => "The response reached its limit: allow more output tokens.",

@@ -2,12 +2,7 @@
 //! sent, is refused with the path of the error in the upstream's spelling, so that a client of any dialect finds it
 //! in its own request. A request that only some backends refuse is sent.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec, vec::Vec};
 
 use super::{conversation, features, left_out, rules::Rules, writer};
 use crate::{
@@ -48,7 +43,7 @@ pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> R
     }
     if request.reasoning_effort.is_some() && !rules.reasoning_effort {
         let message = "The settings say that this model takes no reasoning effort; it was not sent.";
-        warn(&mut warnings, "reasoning-effort-left-out", message.to_string());
+        warn(&mut warnings, "reasoning-effort-left-out", message.to_owned());
     }
     Ok(warnings)
 }
@@ -88,7 +83,7 @@ pub(super) fn unsupported<T>(path: &str, what: &str, hint: &str) -> Result<T, Er
 fn refused(kind: ErrorKind, path: &str, message: String) -> Error {
     Error {
         extras: vec![Extra {
-            key: PARAM.to_string(),
+            key: PARAM.to_owned(),
             value_json: json::quoted(path),
         }],
         ..Error::before_sending(kind, message)
@@ -97,7 +92,7 @@ fn refused(kind: ErrorKind, path: &str, message: String) -> Error {
 
 pub(super) fn warn(warnings: &mut Vec<Warning>, code: &str, message: String) {
     warnings.push(Warning {
-        code: code.to_string(),
+        code: code.to_owned(),
         message,
     });
 }

@@ -1,10 +1,6 @@
 //! Chunked JSON writer: writes through a small buffer to its destination, without a copy of the whole.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use crate::wire::{base64, quote};
 
@@ -241,7 +237,7 @@ pub(super) fn decimal(value: f64) -> Option<String> {
     let shortest = buffer.format_finite(size);
     let (number, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let all = whole.to_string() + fraction;
+    let all = whole.to_owned() + fraction;
     let digits = all.trim_start_matches('0');
     // Where the point stands among the digits.
     let leading = (all.len() - digits.len()) as i32;

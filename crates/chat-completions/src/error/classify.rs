@@ -1,6 +1,6 @@
 //! Classifies upstream errors: the one table from status, code and message to the contract's error kinds.
 
-use alloc::{format, string::String, string::ToString, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use super::{
     message::{Found, find, readable},
@@ -40,7 +40,7 @@ pub fn from_event(data: &str) -> Error {
     let message = found
         .message
         .clone()
-        .unwrap_or_else(|| "The backend broke off with an error.".to_string());
+        .unwrap_or_else(|| "The backend broke off with an error.".to_owned());
     build(found.status, found, message)
 }
 
@@ -80,7 +80,7 @@ fn build(status: Option<u16>, found: Found, message: String) -> Error {
     ];
     error.extras.extend(extras.into_iter().filter_map(|(key, raw)| {
         Some(Extra {
-            key: key.to_string(),
+            key: key.to_owned(),
             value_json: raw?,
         })
     }));
@@ -105,6 +105,7 @@ fn is_retryable(kind: ErrorKind, status: Option<u16>, class: &str) -> bool {
     }
 }
 
+#[expect(clippy::match_same_arms, reason = "a table, in the order of the statuses")]
 fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind {
     let Some(status) = status else {
         // Without a status, the message alone is too weak evidence; a code is machine-readable.
@@ -198,7 +199,7 @@ fn plain(status: u16, is_html: bool) -> String {
 /// The first header of this name as text.
 pub(crate) fn header(headers: &[(String, Vec<u8>)], name: &str) -> Option<String> {
     let (_, value) = headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
-    Some(readable(lossy(value)))
+    Some(readable(&lossy(value)))
 }
 
 /// The content encoding of the body, if one was not requested: it cannot be decoded then.
@@ -211,7 +212,7 @@ pub fn unrequested_encoding(headers: &[(String, Vec<u8>)]) -> Option<String> {
 /// A raw JSON value for an error's extras from any text.
 pub(crate) fn text_extra(key: &str, text: &str) -> Extra {
     Extra {
-        key: key.to_string(),
+        key: key.to_owned(),
         value_json: json::quoted(text),
     }
 }

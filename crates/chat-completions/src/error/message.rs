@@ -60,7 +60,7 @@ pub(super) fn find(body: &str, is_html: bool) -> Found {
         }
     }
     Found {
-        message: words(Cow::Borrowed(text)),
+        message: words(text),
         is_plain: true,
         ..Found::default()
     }
@@ -94,7 +94,7 @@ fn cut_message(text: &str) -> Option<String> {
                 ends
             });
             let inner = value.get(..end.unwrap_or(value.len()))?;
-            words(Cow::Owned(json::text(&format!("\"{inner}\""))?.into_owned()))
+            words(&json::text(&format!("\"{inner}\""))?)
         })
 }
 
@@ -112,12 +112,12 @@ fn value(raw: &str, depth: u8) -> Found {
             });
             value(first.unwrap_or_default(), depth - 1)
         }
-        _ => json::text(raw).map_or_else(Found::default, |text| opened(text, depth)),
+        _ => json::text(raw).map_or_else(Found::default, |text| opened(&text, depth)),
     }
 }
 
 /// A message, opened if it is JSON itself.
-fn opened(text: Cow<'_, str>, depth: u8) -> Found {
+fn opened(text: &str, depth: u8) -> Found {
     let inner = text.trim();
     if inner.starts_with('{') && json::is_value(inner) {
         let found = object(inner, depth - 1);
@@ -194,14 +194,14 @@ fn object(raw: &str, depth: u8) -> Found {
 /// A text or a number as text.
 fn word(raw: &str) -> Option<String> {
     match json::text(raw) {
-        Some(text) => words(text),
+        Some(text) => words(&text),
         None => json::integer(raw).map(|_| String::from(raw)),
     }
 }
 
 /// The text as [`readable`] returns it, if it is not empty. `[object Object]` is what a backend's JavaScript makes of
 /// an error that is not a string.
-fn words(text: Cow<'_, str>) -> Option<String> {
+fn words(text: &str) -> Option<String> {
     Some(readable(text)).filter(|text| !matches!(&**text, "" | "[object Object]"))
 }
 
@@ -225,7 +225,7 @@ fn status(raw: &str) -> Option<u16> {
 }
 
 /// The text without control characters, trimmed and capped: it may go to a terminal.
-pub(crate) fn readable(text: Cow<'_, str>) -> String {
+pub(crate) fn readable(text: &str) -> String {
     // Nearly every text: only spaces can be trimmed, and nothing is replaced.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return capped(String::from(text.trim_ascii()));

@@ -1,9 +1,6 @@
 //! Index of a list: names to positions.
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 /// Names with their positions. A sorted list instead of a tree: as quick for the few hundred names of a catalog, and
 /// kilobytes smaller in the component.
@@ -14,7 +11,7 @@ impl Index {
     /// Adds a name. False if it exists already; the first of equal names counts.
     pub fn note(&mut self, name: &str, at: usize) -> bool {
         let Err(place) = self.find(name) else { return false };
-        self.0.insert(place, (name.to_string(), at));
+        self.0.insert(place, (name.to_owned(), at));
         true
     }
 

@@ -1,9 +1,6 @@
 //! Models without metadata, and configured metadata laid over known metadata.
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 use crate::contract::{
     settings::ConfiguredModel,
@@ -14,7 +11,7 @@ use crate::contract::{
 #[must_use]
 pub fn blank(id: &str, source: ModelSource) -> Model {
     Model {
-        id: id.to_string(),
+        id: id.to_owned(),
         display_name: String::new(),
         alias: None,
         source,
@@ -43,7 +40,7 @@ pub fn overlay(configured: ConfiguredModel, mut model: Model) -> Model {
         .map(str::trim)
         .filter(|name| !name.is_empty())
     {
-        model.display_name = name.to_string();
+        model.display_name = name.to_owned();
     }
     if !configured.input.is_empty() {
         model.input = configured.input;

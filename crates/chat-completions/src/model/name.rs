@@ -1,6 +1,6 @@
 //! Metadata from a model's id alone: a display name, and whether it is a reasoning model.
 
-use alloc::string::{String, ToString};
+use alloc::{borrow::ToOwned, string::String};
 
 /// Words that only reasoning models have in their names.
 const REASONING_WORDS: [&str; 7] = [
@@ -62,7 +62,7 @@ pub fn display_name(id: &str) -> String {
         of_any_letters(last)
     };
     if name.trim().is_empty() {
-        id.to_string()
+        id.to_owned()
     } else {
         name
     }

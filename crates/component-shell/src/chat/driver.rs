@@ -4,6 +4,7 @@
 mod step;
 
 use alloc::{
+    borrow::ToOwned,
     string::{String, ToString},
     vec::Vec,
 };
@@ -151,10 +152,10 @@ impl Driver {
         let mut headers: Vec<_> = head
             .headers
             .into_iter()
-            .map(|(name, value)| (name.to_string(), value.into_bytes()))
+            .map(|(name, value)| (name.to_owned(), value.into_bytes()))
             .collect();
         headers.push((
-            "content-length".to_string(),
+            "content-length".to_owned(),
             head.content_length.to_string().into_bytes(),
         ));
         headers
@@ -176,7 +177,7 @@ impl Driver {
     pub(super) fn begin(&mut self) {
         let headers = self.headers();
         match http::begin(
-            Method::Post,
+            &Method::Post,
             &self.endpoint,
             &headers,
             self.connect_timeout_ms,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use provider_contract::contract::{AssistantPart, ContentPart, MediaSource, Message};
 
 /// The body that continues a conversation with a model. Tool results are left out.
+#[must_use]
 pub fn body(model: &str, messages: &[Message]) -> Value {
     let messages: Vec<Value> = messages
         .iter()
@@ -43,6 +44,7 @@ fn content(parts: &[ContentPart]) -> Value {
 }
 
 /// The text of a response.
+#[must_use]
 pub fn assistant_text(parts: &[AssistantPart]) -> String {
     parts
         .iter()

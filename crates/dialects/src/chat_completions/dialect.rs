@@ -71,21 +71,21 @@ impl ResponseWriter for Envelope {
     fn whole(&mut self, model: &str, content: &[AssistantPart], ending: Ending<'_>) -> String {
         model.clone_into(&mut self.model);
         // Strings, numbers and JSON values: serialization cannot fail.
-        serde_json::to_string(&Envelope::whole(self, content, ending)).unwrap_or_default()
+        serde_json::to_string(&Self::whole(self, content, ending)).unwrap_or_default()
     }
 
     fn opening(&mut self, model: &str, frames: &mut Vec<Frame>) {
         model.clone_into(&mut self.model);
-        frames.push(Frame::data(Envelope::opening(self)));
+        frames.push(Frame::data(Self::opening(self)));
     }
 
     fn event(&mut self, event: &ChatEvent, logprobs: Option<&Extra>, frames: &mut Vec<Frame>) {
         self.notes.media += usize::from(matches!(event, ChatEvent::Media(_)));
-        frames.extend(Envelope::event(self, event, logprobs).map(Frame::data));
+        frames.extend(Self::event(self, event, logprobs).map(Frame::data));
     }
 
     fn closing(&mut self, ending: Ending<'_>, frames: &mut Vec<Frame>) {
-        frames.extend(Envelope::closing(self, ending).into_iter().map(Frame::data));
+        frames.extend(Self::closing(self, ending).into_iter().map(Frame::data));
         frames.push(Frame::data("[DONE]"));
     }
 

@@ -6,6 +6,7 @@ use crate::ending::known;
 use provider_contract::contract::{Extra, Model, Price};
 
 /// The list.
+#[must_use]
 pub fn list(models: &[Model]) -> Value {
     let entries: Vec<Value> = models.iter().map(|model| entry(&model.id, model)).collect();
     json!({ "object": "list", "data": entries })

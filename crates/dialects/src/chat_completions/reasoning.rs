@@ -14,11 +14,13 @@ pub enum ReasoningField {
 
 impl ReasoningField {
     /// Whether reasoning is written to `reasoning_content`.
+    #[must_use]
     pub fn in_reasoning_content(self) -> bool {
         self != Self::Reasoning
     }
 
     /// Whether reasoning is written to `reasoning`.
+    #[must_use]
     pub fn in_reasoning(self) -> bool {
         self != Self::ReasoningContent
     }

@@ -55,6 +55,7 @@ fn finish_reason(reason: FinishReason) -> &'static str {
 
 impl Envelope {
     /// The first chunk, with the role.
+    #[must_use]
     pub fn opening(&self) -> String {
         let delta = Delta {
             role: Some("assistant"),
@@ -66,6 +67,7 @@ impl Envelope {
     }
 
     /// The chunk of one event, with its log probabilities; `None` for an event that the dialect cannot represent.
+    #[must_use]
     pub fn event(&self, event: &ChatEvent, logprobs: Option<&Extra>) -> Option<String> {
         let call = |index, id, name, arguments| Delta {
             tool_calls: Some([CallDelta {
@@ -113,6 +115,7 @@ impl Envelope {
     }
 
     /// The last chunks: the finish reason, and the usage if it was requested and is known.
+    #[must_use]
     pub fn closing(&self, ending: Ending<'_>) -> Vec<String> {
         let reason = finish_reason(ending.summary.finish_reason);
         let last = Choice {
@@ -151,6 +154,7 @@ impl Envelope {
     }
 
     /// The whole response.
+    #[must_use]
     pub fn whole<'a>(&'a self, content: &'a [AssistantPart], ending: Ending<'_>) -> ChatCompletion<'a> {
         let mut message = Message {
             role: "assistant",

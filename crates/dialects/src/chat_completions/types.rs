@@ -33,6 +33,7 @@ pub struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
+    #[must_use]
     pub fn of(delta: Delta<'a>) -> Self {
         Self {
             index: 0,
@@ -146,6 +147,7 @@ pub struct CompletionDetails {
 }
 
 /// The dialect's numbers are never null, so a usage with an unknown count is omitted.
+#[must_use]
 pub fn usage(usage: &Usage) -> Option<UsageJson> {
     let (input, output) = (usage.input_tokens?, usage.output_tokens?);
     Some(UsageJson {
@@ -161,6 +163,7 @@ pub fn usage(usage: &Usage) -> Option<UsageJson> {
     })
 }
 
+#[must_use]
 pub fn tool_call(call: &ToolCall) -> CompletionToolCall<'_> {
     CompletionToolCall {
         id: &call.id,

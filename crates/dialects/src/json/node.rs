@@ -15,6 +15,7 @@ use provider_contract::{
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The error of a malformed request.
+#[must_use]
 pub fn invalid(message: &str) -> Error {
     Error::new(ErrorKind::Provider(ProviderErrorKind::InvalidRequest), message)
 }

@@ -10,6 +10,7 @@ const AROUND: u64 = 4;
 const IMAGE: u64 = 1500;
 
 /// The approximate number of tokens of a request. Non-Latin scripts are rather overestimated.
+#[must_use]
 pub fn estimate(request: &ChatRequest) -> u64 {
     let mut count = Count::default();
     for message in &request.messages {
@@ -95,7 +96,7 @@ mod tests {
 
     use super::super::count_tokens;
 
-    fn counted(body: Value) -> u64 {
+    fn counted(body: &Value) -> u64 {
         let counted = count_tokens(body.to_string().as_bytes()).expect("a request");
         assert_eq!(counted["x_plugin"]["estimate"], true);
         counted["input_tokens"].as_u64().expect("a number")
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn an_estimate_grows_with_all_that_a_model_reads() {
         let plain = json!({"model": "m", "messages": [{"role": "user", "content": "x".repeat(400)}]});
-        let count = counted(plain.clone());
+        let count = counted(&plain);
         assert_eq!(
             count, 104,
             "four bytes of text for a token, and what is around a message"
@@ -142,7 +143,7 @@ mod tests {
         ] {
             let mut body = plain.clone();
             body[member] = more;
-            assert!(counted(body) >= count + at_least, "{member}");
+            assert!(counted(&body) >= count + at_least, "{member}");
         }
     }
 }

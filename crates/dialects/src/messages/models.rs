@@ -28,6 +28,7 @@ pub struct Page {
 
 impl Page {
     /// Parses the query of a URL. An invalid limit is `None`.
+    #[must_use]
     pub fn of(query: &str) -> Self {
         let mut page = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -43,6 +44,7 @@ impl Page {
 }
 
 /// The list, or a page of it. An unknown id limits nothing.
+#[must_use]
 pub fn list(models: &[Model], page: &Page) -> Value {
     let at = |id: &Option<String>| models.iter().position(|model| Some(&model.id) == id.as_ref());
     let start = at(&page.after).map_or(0, |at| at + 1);
@@ -64,6 +66,7 @@ pub fn list(models: &[Model], page: &Page) -> Value {
 }
 
 /// One model under the requested id, which may have a suffix.
+#[must_use]
 pub fn entry(id: &str, model: &Model) -> Value {
     known(json!({
         "type": "model",

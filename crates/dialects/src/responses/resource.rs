@@ -102,7 +102,7 @@ impl Echo {
     }
 
     /// Sets the tools that the model was offered.
-    pub(super) fn tools(&mut self, tools: Vec<String>) {
+    pub(super) fn tools(&mut self, tools: &[String]) {
         self.set("tools", &format!("[{}]", tools.join(",")));
     }
 }

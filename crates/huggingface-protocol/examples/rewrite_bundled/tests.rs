@@ -8,13 +8,13 @@ fn table() -> String {
     fs::read_to_string(TABLE).unwrap()
 }
 
-fn list(rows: Value) -> Value {
+fn list(rows: &Value) -> Value {
     json!({ "object": "list", "data": rows })
 }
 
-fn glm(providers: Value) -> Value {
+fn glm(providers: &Value) -> Value {
     list(
-        json!([{ "id": "zai-org/GLM-4.7", "architecture": { "input_modalities": ["text", "image"] }, "providers": providers }]),
+        &json!([{ "id": "zai-org/GLM-4.7", "architecture": { "input_modalities": ["text", "image"] }, "providers": providers }]),
     )
 }
 
@@ -24,14 +24,14 @@ fn rewritten(table: &str, list: &Value, date: &str) -> (String, Vec<String>) {
 
 #[test]
 fn a_list_without_our_models_changes_not_a_byte() {
-    let (new, changes) = rewritten(&table(), &list(json!([{ "id": "acme/one" }])), "2026-03-01");
+    let (new, changes) = rewritten(&table(), &list(&json!([{ "id": "acme/one" }])), "2026-03-01");
     assert_eq!(new, table());
     assert!(changes.is_empty());
 }
 
 #[test]
 fn figures_come_with_their_source_and_the_rest_stays() {
-    let list = glm(json!([
+    let list = glm(&json!([
         { "provider": "a", "status": "live", "context_length": 131072, "pricing": { "input": 0.5, "output": 0.060000000000000005 } },
         { "provider": "b", "status": "live", "context_length": 131072, "pricing": { "input": 0.1, "output": 2 } },
         { "provider": "c", "status": "error", "context_length": 1, "pricing": { "input": 0, "output": 0 } },
@@ -69,7 +69,7 @@ fn figures_come_with_their_source_and_the_rest_stays() {
 #[test]
 fn a_second_run_changes_nothing_on_any_day() {
     let list = glm(
-        json!([{ "provider": "a", "status": "live", "context_length": 8192, "pricing": { "input": 1, "output": 2 } }]),
+        &json!([{ "provider": "a", "status": "live", "context_length": 8192, "pricing": { "input": 1, "output": 2 } }]),
     );
     let (once, _) = rewritten(&table(), &list, "2026-03-01");
     assert_ne!(once, table());
@@ -81,7 +81,7 @@ fn a_second_run_changes_nothing_on_any_day() {
 #[test]
 fn a_price_from_elsewhere_keeps_the_source_of_its_cached_part() {
     let list = list(
-        json!([{ "id": "moonshotai/Kimi-K2.5", "providers": [{ "provider": "a", "status": "live", "pricing": { "input": 1, "output": 2 } }] }]),
+        &json!([{ "id": "moonshotai/Kimi-K2.5", "providers": [{ "provider": "a", "status": "live", "pricing": { "input": 1, "output": 2 } }] }]),
     );
     let (new, changes) = rewritten(&table(), &list, "2026-03-01");
     assert!(new.contains(r#"price: usd("1", "2", Some("0.1")),"#), "{new}");
@@ -95,7 +95,7 @@ fn the_command_rewrites_a_file_from_a_recording() {
     fs::create_dir_all(&dir).unwrap();
     let (copy, recording) = (dir.join("table.rs"), dir.join("list.json"));
     fs::write(&copy, table()).unwrap();
-    let body = glm(json!([{ "provider": "a", "status": "live", "context_length": 8192 }]));
+    let body = glm(&json!([{ "provider": "a", "status": "live", "context_length": 8192 }]));
     let recorded = json!({ "recorded_at": "Sun, 01 Mar 2026 20:40:45 GMT", "response_body": body });
     fs::write(&recording, recorded.to_string()).unwrap();
     let text = |path: &std::path::Path| path.to_string_lossy().into_owned();

@@ -1,6 +1,7 @@
 //! Bundled models, for when the router is not reachable, and for metadata that its list lacks.
 
 use alloc::{
+    borrow::ToOwned,
     string::{String, ToString},
     vec::Vec,
 };
@@ -85,7 +86,7 @@ impl Bundled {
     /// Fills in fields that a row lacks.
     pub(super) fn fill(&self, model: &mut Model) {
         if model.display_name.is_empty() {
-            model.display_name = self.name.to_string();
+            model.display_name = self.name.to_owned();
         }
         if model.input.is_empty() {
             model.input = words(self.input);
@@ -98,9 +99,9 @@ impl Bundled {
         model.max_output_tokens = model.max_output_tokens.or(self.max_output_tokens);
         if model.price.is_none() {
             model.price = self.price.as_ref().map(|price| Price {
-                input: price.input.to_string(),
-                output: price.output.to_string(),
-                cached_input: price.cached_input.map(ToString::to_string),
+                input: price.input.to_owned(),
+                output: price.output.to_owned(),
+                cached_input: price.cached_input.map(str::to_owned),
             });
         }
     }

@@ -2,11 +2,7 @@
 //!
 //! It knows the names and types on the wire; configured and bundled models are added in `merge`.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use core::mem;
 
 use chat_completions::{
@@ -56,10 +52,10 @@ pub(super) fn decode(body: &str) -> Result<List, String> {
     }
     let rows = Rows::read(body, MAX_ROWS).map_err(|error| broken(&error))?;
     if !body.trim_ascii_start().starts_with(['{', '[']) {
-        return Err("its response is JSON, but neither an object nor an array".to_string());
+        return Err("its response is JSON, but neither an object nor an array".to_owned());
     }
     if !rows.is_list {
-        return Err("its response has no list named \"data\"".to_string());
+        return Err("its response has no list named \"data\"".to_owned());
     }
     let mut whole = Whole::default();
     whole.list.cut_rows = rows.cut;
@@ -142,7 +138,7 @@ impl<'a> Sink<'a> for Whole {
 /// Describes a parse error. The parser's own messages do not help a person, and would add kilobytes to the component.
 fn broken(error: &serde_json::Error) -> String {
     match error.classify() {
-        Category::Eof => "its response is empty or was cut off".to_string(),
+        Category::Eof => "its response is empty or was cut off".to_owned(),
         Category::Syntax | Category::Data | Category::Io => {
             format!(
                 "its response is not JSON from line {}, column {} on",
@@ -313,8 +309,8 @@ fn keep_extra(extras: &mut Vec<Extra>, key: &str, value: &str) {
     extras.retain(|extra| extra.key != key);
     if extras.len() < MAX_EXTRAS && key.len() <= MAX_SLUG && value.len() <= MAX_EXTRA && is_scalar(value) {
         extras.push(Extra {
-            key: key.to_string(),
-            value_json: value.to_string(),
+            key: key.to_owned(),
+            value_json: value.to_owned(),
         });
     }
 }

@@ -1,9 +1,6 @@
 //! Merges a model's metadata from the router, the plugin and the settings.
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 use chat_completions::model::{self, Index, blank, display_name, suggests_reasoning};
 
@@ -32,7 +29,7 @@ pub(super) fn complete(model: &mut Model, id: &str) {
 
 /// Lays configured metadata over what is known otherwise.
 fn overlay(configured: ConfiguredModel, mut model: Model) -> Model {
-    model.id = configured_id(&configured.id).to_string();
+    model.id = configured_id(&configured.id).to_owned();
     model::overlay(configured, model)
 }
 
@@ -121,7 +118,7 @@ fn name_by_aliases(models: &mut [Model], aliases: &[ModelAlias]) {
         let alias = by_reference
             .get(&canonical_of_id(&model.id))
             .and_then(|at| aliases.get(at));
-        model.alias = alias.map(|alias| alias.alias.trim().to_string());
+        model.alias = alias.map(|alias| alias.alias.trim().to_owned());
     }
 }
 

@@ -1,6 +1,6 @@
 //! Parser and printer of model references: pure, without settings, catalog or aliases.
 
-use alloc::string::{String, ToString};
+use alloc::{borrow::ToOwned, string::String};
 use core::fmt;
 
 use crate::{
@@ -23,7 +23,7 @@ impl Reference {
     #[must_use]
     pub fn verbatim(id: &str) -> Self {
         Self {
-            model: id.trim().to_string(),
+            model: id.trim().to_owned(),
             routing: Routing::Default,
         }
     }
@@ -235,11 +235,10 @@ fn without_prefixes(text: &str) -> (&str, bool) {
 
 /// The canonical spelling of a text that is meant as a reference, also for an id that only a list has.
 pub(crate) fn canonical_text(text: &str) -> String {
-    match parse(text) {
-        Ok(reference) => reference.canonical(),
-        Err(_) => {
-            let text = text.trim();
-            Reference::verbatim(without_prefix(text).unwrap_or(text)).canonical()
-        }
+    if let Ok(reference) = parse(text) {
+        reference.canonical()
+    } else {
+        let text = text.trim();
+        Reference::verbatim(without_prefix(text).unwrap_or(text)).canonical()
     }
 }

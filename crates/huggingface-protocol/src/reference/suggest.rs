@@ -2,11 +2,7 @@
 //!
 //! It scans all known models, so it runs only for errors and unknown models.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 
 use chat_completions::text::contains;
 
@@ -114,14 +110,14 @@ pub(super) fn for_suffix(suffix: &str, known: &Known) -> Option<String> {
         .chain(listed)
         .filter_map(|word| Some((distance(suffix, word, limit)?, word)))
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word.to_string())
+        .map(|(_, word)| word.to_owned())
 }
 
 /// The ids of all models that anybody knows; some may come twice.
 fn known_ids(settings: &impl Settings) -> Vec<String> {
     let mut ids = settings.listed_ids();
     for id in bundled_ids() {
-        ids.push(id.to_string());
+        ids.push(id.to_owned());
     }
     for model in settings.list_configured() {
         // A configured id may carry a suffix; its model is what is looked for.

@@ -193,7 +193,7 @@ impl Body for ResponseBody {
                         return Poll::Ready(Some(Err(HttpError::HttpResponseBodySize(Some(most)))));
                     }
                     self.left -= len;
-                    let clean = self.redactor.push(data);
+                    let clean = self.redactor.push(&data);
                     if !clean.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(clean))));
                     }

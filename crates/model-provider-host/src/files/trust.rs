@@ -49,6 +49,7 @@ mod of_unix {
     }
 
     /// Whether files of this owner are trusted.
+    #[must_use]
     pub fn is_trusted(owner: u32) -> bool {
         owner == me() || owner == 0
     }

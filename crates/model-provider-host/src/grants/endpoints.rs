@@ -76,12 +76,14 @@ pub struct AllowedEndpoints {
 
 impl AllowedEndpoints {
     /// Below a base URL's path: these endpoints, or all.
+    #[must_use]
     pub fn new(base: &str, endpoints: Option<Vec<GrantedEndpoint>>) -> Self {
         let base = base.trim_end_matches('/').to_owned();
         Self { base, endpoints }
     }
 
     /// Whether a request for this path, without its query, is allowed.
+    #[must_use]
     pub fn allow(&self, method: &str, path: &str) -> bool {
         let Some(rest) = below(path, &self.base) else {
             return false;

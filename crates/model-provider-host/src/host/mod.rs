@@ -85,6 +85,7 @@ impl Host {
     ///
     /// # Errors
     /// `not-granted` if the plugin requests more than its id is granted; `configuration` for invalid settings.
+    #[expect(clippy::needless_pass_by_value, reason = "the host keeps the plugin")]
     pub fn start(plugin: Plugin, options: HostOptions) -> Result<Self> {
         let service = InService::new(Generations::new(plugin.clone()));
         Self::configured(&plugin, options, Arc::new(service), None)
@@ -327,6 +328,7 @@ impl Host {
     }
 
     /// Redacts a foreign text for the log.
+    #[must_use]
     pub fn redact(&self, text: &str) -> String {
         self.0.redactor.said(text)
     }

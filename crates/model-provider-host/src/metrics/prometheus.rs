@@ -225,7 +225,7 @@ impl Metrics {
     }
 
     /// The current values.
-    pub(crate) fn snapshot(&self, external_values: ExternalValues) -> MetricsSnapshot {
+    pub(crate) fn snapshot(&self, external_values: &ExternalValues) -> MetricsSnapshot {
         let outcomes = || {
             [OK, ABANDONED]
                 .into_iter()
@@ -277,7 +277,7 @@ impl Metrics {
     }
 
     /// The metrics as a text page.
-    pub(crate) fn page(&self, external_values: ExternalValues) -> String {
+    pub(crate) fn page(&self, external_values: &ExternalValues) -> String {
         let mut more = Registry::with_prefix("model_host");
         let opened = ConstCounter::new(external_values.connections_opened);
         more.register("connections", "Connections opened to the upstream", opened);

@@ -9,13 +9,13 @@ impl Host {
     /// A snapshot of its metrics.
     #[must_use]
     pub fn metrics(&self) -> MetricsSnapshot {
-        self.0.metrics.snapshot(self.external_values())
+        self.0.metrics.snapshot(&self.external_values())
     }
 
     /// Its metrics as a text page for Prometheus, of the type [`PAGE_TYPE`](super::PAGE_TYPE).
     #[must_use]
     pub fn metrics_page(&self) -> String {
-        self.0.metrics.page(self.external_values())
+        self.0.metrics.page(&self.external_values())
     }
 
     fn external_values(&self) -> ExternalValues {

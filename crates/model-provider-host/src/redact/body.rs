@@ -37,13 +37,13 @@ impl BodyRedactor {
 
     /// Takes the next chunk and returns what may be released, redacted. Copies nothing if there is no secret in it
     /// and nothing was held back.
-    pub(crate) fn push(&mut self, piece: Bytes) -> Bytes {
+    pub(crate) fn push(&mut self, piece: &Bytes) -> Bytes {
         if self.held.is_empty() {
-            let split = piece.len() - open_end(&piece, 0);
-            return self.take(&piece, split);
+            let split = piece.len() - open_end(piece, 0);
+            return self.take(piece, split);
         }
         let before = self.held.len();
-        self.held.extend_from_slice(&piece);
+        self.held.extend_from_slice(piece);
         let split = self.held.len() - open_end(&self.held, before);
         if split == 0 {
             return Bytes::new();
@@ -111,7 +111,7 @@ mod tests {
     fn through(mut redactor: BodyRedactor, pieces: &[&[u8]]) -> Vec<Bytes> {
         let mut out: Vec<Bytes> = pieces
             .iter()
-            .map(|piece| redactor.push(Bytes::copy_from_slice(piece)))
+            .map(|piece| redactor.push(&Bytes::copy_from_slice(piece)))
             .collect();
         out.push(redactor.finish());
         out
@@ -155,7 +155,7 @@ mod tests {
         let mut redactor = redactor(&[TOKEN]);
         for line in ["data: {}\n\n", "data: 1\r", ": \n   "] {
             let piece = Bytes::copy_from_slice(line.as_bytes());
-            let out = redactor.push(piece.clone());
+            let out = redactor.push(&piece);
             assert_eq!(out, piece);
             assert_eq!(out.as_ptr(), piece.as_ptr(), "not copied");
         }
@@ -165,12 +165,12 @@ mod tests {
     #[test]
     fn the_last_line_waits_for_its_end_up_to_a_limit() {
         let mut redactor = redactor(&[TOKEN]);
-        assert_eq!(redactor.push(Bytes::from_static(b"one\ntwo")), &b"one\n"[..]);
-        assert!(redactor.push(Bytes::from_static(b" thr")).is_empty());
-        assert_eq!(redactor.push(Bytes::from_static(b"ee\n")), &b"two three\n"[..]);
-        assert!(redactor.push(Bytes::from(vec![b'x'; MOST])).is_empty());
-        assert_eq!(redactor.push(Bytes::from_static(b"y")).len(), MOST + 1 - HELD);
-        assert!(redactor.push(Bytes::from_static(b"y")).is_empty());
+        assert_eq!(redactor.push(&Bytes::from_static(b"one\ntwo")), &b"one\n"[..]);
+        assert!(redactor.push(&Bytes::from_static(b" thr")).is_empty());
+        assert_eq!(redactor.push(&Bytes::from_static(b"ee\n")), &b"two three\n"[..]);
+        assert!(redactor.push(&Bytes::from(vec![b'x'; MOST])).is_empty());
+        assert_eq!(redactor.push(&Bytes::from_static(b"y")).len(), MOST + 1 - HELD);
+        assert!(redactor.push(&Bytes::from_static(b"y")).is_empty());
         assert_eq!(redactor.finish().len(), HELD + 1);
     }
 

@@ -77,6 +77,7 @@ impl Redactor {
     }
 
     /// Whether foreign bytes contain a secret.
+    #[must_use]
     pub fn finds(&self, bytes: &[u8]) -> bool {
         self.said.finds(bytes)
     }
@@ -89,6 +90,7 @@ impl Redactor {
     }
 
     /// Redacts the host's own text.
+    #[must_use]
     pub fn own(&self, text: &str) -> String {
         let mut text = text.to_owned();
         self.own.clean(&mut text);

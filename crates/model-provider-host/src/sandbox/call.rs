@@ -144,10 +144,16 @@ fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
             false => stopped,
         };
     }
-    if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+    if matches!(
+        error.downcast_ref::<ResourceTableError>(),
+        Some(ResourceTableError::Full)
+    ) {
         return limit("max-resources", "the plugin held too many handles");
     }
-    if let Some(FieldMapError::TotalSizeTooBig) = error.downcast_ref::<FieldMapError>() {
+    if matches!(
+        error.downcast_ref::<FieldMapError>(),
+        Some(FieldMapError::TotalSizeTooBig)
+    ) {
         return limit(
             "max-http-fields-bytes",
             "the plugin's set of header fields was too large",

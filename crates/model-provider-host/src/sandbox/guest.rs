@@ -226,23 +226,20 @@ impl Guest {
         seed: u64,
     ) -> wasmtime::Result<Fallible<(ResourceAny, Reader)>> {
         let share = store.data().fair();
-        let (begun, reader) = match self.exports.nonblocking {
-            Some(Nonblocking { chat_start, try_read }) => {
-                store.data_mut().wait_in_host();
-                let export: ChatStart<'_> = self.find(store, chat_start)?;
-                let begun = in_turn(share, pin!(export.call_async(&mut *store, (request, seed))))
-                    .await?
-                    .0;
-                let try_read = self.find(store, try_read)?;
-                (begun, Reader::TryRead(Box::new(TryReader::new(try_read))))
-            }
-            None => {
-                let export: ChatStream<'_> = self.find(store, self.exports.chat_stream)?;
-                let begun = in_turn(share, pin!(export.call_async(&mut *store, (request,))))
-                    .await?
-                    .0;
-                (begun, Reader::Read(self.find(store, self.exports.read)?))
-            }
+        let (begun, reader) = if let Some(Nonblocking { chat_start, try_read }) = self.exports.nonblocking {
+            store.data_mut().wait_in_host();
+            let export: ChatStart<'_> = self.find(store, chat_start)?;
+            let begun = in_turn(share, pin!(export.call_async(&mut *store, (request, seed))))
+                .await?
+                .0;
+            let try_read = self.find(store, try_read)?;
+            (begun, Reader::TryRead(Box::new(TryReader::new(try_read))))
+        } else {
+            let export: ChatStream<'_> = self.find(store, self.exports.chat_stream)?;
+            let begun = in_turn(share, pin!(export.call_async(&mut *store, (request,))))
+                .await?
+                .0;
+            (begun, Reader::Read(self.find(store, self.exports.read)?))
         };
         Ok(begun.bounded().map(|completion| (completion, reader)))
     }

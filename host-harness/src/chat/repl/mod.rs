@@ -35,7 +35,7 @@ use model_provider_host::{
 
 /// One conversation.
 struct ReplSession<'a> {
-    terminal: &'a Terminal,
+    terminal: Terminal,
     session: &'a Session,
     args: &'a ChatArgs,
     fallback: Failover,
@@ -56,7 +56,7 @@ struct ReplSession<'a> {
 /// How long a response in flight may take to end its line after the program is asked to terminate.
 const LAST_LINE: Duration = Duration::from_millis(300);
 
-pub(super) async fn run(terminal: &Terminal, global: &Global, args: &ChatArgs) -> Outcome {
+pub(super) async fn run(terminal: Terminal, global: &Global, args: &ChatArgs) -> Outcome {
     let pictures = args
         .image
         .iter()

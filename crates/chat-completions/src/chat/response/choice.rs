@@ -186,15 +186,14 @@ impl ResponseDecoder {
             }
             return false;
         }
-        match text.filter(|_| matches!(kind, "text" | "output_text")) {
-            Some(text) => self.add_text(&text),
-            None => {
-                if !json::is_blank(raw) {
-                    // Wrapped in a list: passthrough lists are concatenated, objects of one name replace each other.
-                    self.events.other("content", &format!("[{raw}]"));
-                }
-                false
+        if let Some(text) = text.filter(|_| matches!(kind, "text" | "output_text")) {
+            self.add_text(&text)
+        } else {
+            if !json::is_blank(raw) {
+                // Wrapped in a list: passthrough lists are concatenated, objects of one name replace each other.
+                self.events.other("content", &format!("[{raw}]"));
             }
+            false
         }
     }
 

@@ -31,7 +31,7 @@ static UPSTREAM: Upstream = Upstream {
     backend_header: Some("x-inference-provider"),
     needs_credential: true,
     credential_hint: "Set EXAMPLE_KEY.",
-    header: |_| Ok(Some(("x-added", "header".to_string()))),
+    header: |_| Ok(Some(("x-added", "header".to_owned()))),
     hint: |cause, _| (cause == Cause::Credit).then_some("Pay."),
 };
 

@@ -142,8 +142,6 @@ impl ChatBody {
                     .map(|tool| tools::tool(&tool))
                     .collect::<Result<_>>()?;
             }
-            // Read together with the tools, which it may filter.
-            "tool_choice" => {}
             "response_format" => request.response_format = Some(format::response_format(field)?),
             "temperature" => request.temperature = Some(field.number()?),
             "top_p" => request.top_p = Some(field.number()?),
@@ -158,7 +156,7 @@ impl ChatBody {
                     return Err(field.unsupported(known.reason));
                 }
             },
-            // The limits are read together.
+            // `tool_choice` is read together with the tools, which it may filter, and the limits with each other.
             _ => {}
         }
         Ok(())

@@ -245,7 +245,7 @@ impl Body {
             let message = format!("not supported here: {}", offered.left_out.join(", "));
             self.notes.warn("tools-left-out", message);
         }
-        self.echo.tools(offered.echo);
+        self.echo.tools(&offered.echo);
         self.origins.tools = offered.paths;
         self.custom = offered.custom;
         if let Some(parallel) = body.field("parallel_tool_calls") {

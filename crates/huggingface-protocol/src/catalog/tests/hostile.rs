@@ -1,6 +1,6 @@
 //! Malicious and broken lists.
 
-use alloc::{collections::BTreeMap, format, string::ToString, vec};
+use alloc::{collections::BTreeMap, format, vec};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -125,7 +125,7 @@ fn any_json() -> impl Strategy<Value = Value> {
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
             prop::collection::btree_map(key, inner, 0..6).prop_map(|map| map
                 .into_iter()
-                .map(|(key, value)| (key.to_string(), value))
+                .map(|(key, value)| (key.to_owned(), value))
                 .collect()),
         ]
     })

@@ -56,9 +56,7 @@ fn the_recorded_list_reads_as_an_independent_reading_of_it() {
     for file in std::fs::read_dir(format!("{corpus}/models")).unwrap() {
         let recorded: Value = serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
         let answer = &recorded["response_body"];
-        let body = answer
-            .as_str()
-            .map_or_else(|| answer.to_string(), ToString::to_string);
+        let body = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
         let answer: Value = serde_json::from_str(&body).unwrap();
         let Some(rows) = answer["data"].as_array() else {
             continue;

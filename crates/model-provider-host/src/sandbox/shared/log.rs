@@ -135,9 +135,13 @@ impl Drop for Kept {
 }
 
 impl Log {
+    fn is_recording(&self) -> bool {
+        matches!(self.mode, Mode::Recording)
+    }
+
     /// Adds an entry.
     pub(super) fn record(&mut self, entry: Entry) {
-        if let Mode::Recording = self.mode {
+        if self.is_recording() {
             self.entries.push(entry);
             self.keep(ENTRY);
         }
@@ -145,7 +149,7 @@ impl Log {
 
     /// Adds the head of the response of this future.
     pub(super) fn record_head(&mut self, future: u32, status: u16, fields: &FieldMap) {
-        if let Mode::Recording = self.mode {
+        if self.is_recording() {
             let size: usize = fields
                 .iter()
                 .map(|(name, value)| name.as_str().len() + value.len())
@@ -158,7 +162,7 @@ impl Log {
 
     /// Adds why a future has no response.
     pub(super) fn record_failed(&mut self, future: u32, code: &ErrorCode) {
-        if let Mode::Recording = self.mode {
+        if self.is_recording() {
             self.record(Entry::Failed(future, index(self.codes.len())));
             self.codes.push(code.clone());
             self.keep(size_of::<ErrorCode>());
@@ -168,7 +172,7 @@ impl Log {
     /// Adds the stream of a body; returns its number.
     pub(super) fn record_body(&mut self, body: u32, arrived: &Arc<Mutex<Arrived>>) -> u32 {
         let number = index(self.bodies.len());
-        if let Mode::Recording = self.mode {
+        if self.is_recording() {
             self.record(Entry::Body(body, number));
             self.bodies.push(Arc::downgrade(arrived));
         }
@@ -177,11 +181,11 @@ impl Log {
 
     /// Adds what was read of a body.
     pub(super) fn record_read(&mut self, body: u32, bytes: &[u8]) {
-        if let Mode::Recording = self.mode {
+        if self.is_recording() {
             self.record(Entry::Read(body, index(bytes.len())));
             self.keep(bytes.len());
             // Not if that was too much.
-            if let Mode::Recording = self.mode {
+            if self.is_recording() {
                 self.bytes.extend_from_slice(bytes);
             }
         }
@@ -189,9 +193,7 @@ impl Log {
 
     /// Counts bytes that are kept for this call here or elsewhere.
     pub(super) fn keep(&mut self, bytes: usize) {
-        if let Mode::Recording = self.mode
-            && !self.kept.grow(bytes)
-        {
+        if self.is_recording() && !self.kept.grow(bytes) {
             self.give_up("more of it has arrived than is kept for that");
         }
     }
@@ -228,7 +230,7 @@ impl Log {
 
     /// Whether it is kept.
     pub(super) fn is_kept(&self) -> bool {
-        matches!(self.mode, Mode::Recording)
+        self.is_recording()
     }
 
     /// Begins to replay.

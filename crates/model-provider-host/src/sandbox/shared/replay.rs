@@ -87,14 +87,13 @@ impl Replay<'_> {
             Ok(()) => self.again(&mut call, reader).await,
             Err(lost) => Err(lost),
         };
-        match &replayed {
-            Ok(_) => tracing::info!("the plugin was stopped in another response; this one goes on"),
-            Err(_) => {
-                if let Some(metrics) = &metrics {
-                    metrics.failed_replay();
-                }
-                tracing::warn!("the plugin was stopped in another response; this one could not go on");
+        if replayed.is_ok() {
+            tracing::info!("the plugin was stopped in another response; this one goes on");
+        } else {
+            if let Some(metrics) = &metrics {
+                metrics.failed_replay();
             }
+            tracing::warn!("the plugin was stopped in another response; this one could not go on");
         }
         replayed
     }

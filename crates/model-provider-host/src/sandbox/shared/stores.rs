@@ -103,22 +103,21 @@ impl Stores {
             return None;
         }
         let entries = pool.entries.entry(principal).or_default();
-        let at = match entries.iter().position(|entry| entry.admits(call, terms)) {
-            Some(at) => at,
-            None => {
-                entries.push(Entry {
-                    slot: Arc::new(Slot::new()),
-                    sees: call.sight(),
-                    made: Instant::now(),
-                    now: 0,
-                    so_far: 0,
-                    idle_since: None,
-                });
-                if let Some(metrics) = call.metrics() {
-                    metrics.shared_store();
-                }
-                entries.len() - 1
+        let at = if let Some(at) = entries.iter().position(|entry| entry.admits(call, terms)) {
+            at
+        } else {
+            entries.push(Entry {
+                slot: Arc::new(Slot::new()),
+                sees: call.sight(),
+                made: Instant::now(),
+                now: 0,
+                so_far: 0,
+                idle_since: None,
+            });
+            if let Some(metrics) = call.metrics() {
+                metrics.shared_store();
             }
+            entries.len() - 1
         };
         let entry = entries.get_mut(at)?;
         entry.now += 1;
