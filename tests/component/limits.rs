@@ -150,7 +150,7 @@ impl Case {
         let hint = error.hint().expect("what to do about it");
         if kind == "limit" {
             assert_eq!(error.details().code.as_deref(), Some(limit), "{name}: {error}");
-            assert!(hint.contains(&format!("--set {limit}=")), "{name}: {hint}");
+            assert!(hint.contains(&format!("the setting `{limit}`")), "{name}: {hint}");
             assert!(Limits::NAMES.contains(&limit), "{name}: `{limit}` is no setting");
         }
         assert!(!format!("{error:?} {error}").contains(TOKEN), "{name}");
@@ -215,8 +215,8 @@ fn every_limit_has_a_row_and_is_shown_to_be_the_cause() {
 #[tokio::test]
 async fn a_limit_that_the_sandbox_cannot_give_is_refused_when_the_host_starts() {
     for (name, value, way_out) in [
-        ("max-memory-bytes", "300000000", "--set max-memory-bytes="),
-        ("max-stack-bytes", "600000", "--set max-stack-bytes="),
+        ("max-memory-bytes", "300000000", "the setting `max-memory-bytes`"),
+        ("max-stack-bytes", "600000", "the setting `max-stack-bytes`"),
         ("max-table-elements", "20001", "20000 or less"),
         ("max-instances", "33", "32 or less"),
     ] {

@@ -112,7 +112,7 @@ async fn a_guest_that_exceeds_the_total_memory_is_refused_and_the_others_go_on()
     assert!(
         error
             .hint()
-            .is_some_and(|hint| hint.contains("--set max-total-memory-bytes="))
+            .is_some_and(|hint| hint.contains("the setting `max-total-memory-bytes`"))
     );
     let refused = serving.client.ask("hostile/a/memory-40").await;
     assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
@@ -153,7 +153,7 @@ async fn a_host_cannot_promise_its_guests_more_memory_than_the_sandbox_has_for_a
     assert!(
         error
             .hint()
-            .is_some_and(|hint| hint.contains("--set max-total-memory-bytes="))
+            .is_some_and(|hint| hint.contains("the setting `max-total-memory-bytes`"))
     );
 }
 

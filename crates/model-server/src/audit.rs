@@ -128,7 +128,7 @@ impl Audit {
         let path = options.path.clone();
         let failure = |error: io::Error| {
             let message = format!("the audit log {} cannot be written: {error}", path.display());
-            Error::new(ErrorKind::Configuration, message).with_hint("name another file with `--audit`")
+            Error::new(ErrorKind::Configuration, message).with_hint("name another file for the audit log")
         };
         let output = Output::open(&path).map_err(failure)?;
         let (queue, waiting) = mpsc::sync_channel(WAITING);

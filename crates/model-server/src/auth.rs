@@ -108,10 +108,8 @@ impl Access {
             return Ok(());
         }
         let message = format!("{address} can be reached from other machines, and no access key is set");
-        Err(Error::new(ErrorKind::Configuration, message).with_hint(
-            "name one with `--access-key-env VARIABLE` or `--access-key-file FILE`, keys with `--access-keys FILE`, or listen \
-             on 127.0.0.1",
-        ))
+        Err(Error::new(ErrorKind::Configuration, message)
+            .with_hint("set an access key or a file of them, or listen on 127.0.0.1"))
     }
 
     /// Whether clients need a key.

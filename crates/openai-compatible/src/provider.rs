@@ -77,7 +77,7 @@ pub(crate) fn describe() -> ProviderInfo {
             prefix: "Bearer ".to_owned(),
             label: "API key of an OpenAI-compatible server".to_owned(),
             note: Some(String::from(
-                "Servers on this machine often need none. The base URL is set with `--base-url` or `base-url`.",
+                "Servers on this machine often need none. Set the server's base URL as well.",
             )),
             help_url: None,
         }),

@@ -124,7 +124,7 @@ impl Configuration {
             exposure.message
         );
         Err(Error::new(ErrorKind::Configuration, message).with_hint(format!(
-            "review the file, then `{}`; or name it with `--base-url` or `--set ca-file=FILE`",
+            "review the file, then `{}`; or set it outside of the configuration",
             exposure.fix
         )))
     }

@@ -13,6 +13,7 @@ use super::{
     Failure, Outcome,
     args::{Format, Global},
     format,
+    output::hint,
     session::Ground,
     terminal::Terminal,
 };
@@ -100,9 +101,9 @@ async fn examine(terminal: Terminal, global: &Global, report: &mut Report) {
     };
     if let Err(error) = provider::sound(report, &host, &plugin).await {
         // A plugin's own error may have no hint.
-        let fix = error.hint().unwrap_or("use another build of this plugin");
+        let fix = hint::of(&error).unwrap_or_else(|| "use another build of this plugin".to_owned());
         let message = format!("it fails its self-test: {}", error.message());
-        return report.add("plugin", Level::Error, message, Some(fix.to_owned()));
+        return report.add("plugin", Level::Error, message, Some(fix));
     }
     provider::header(report, &settings, &info, has_key);
     let configured_models = provider::models(report, &ground, &host, &settings).await;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::terminal::Terminal;
+use crate::{output::hint, terminal::Terminal};
 use model_provider_host::{Error, sanitize};
 
 /// Severity.
@@ -71,12 +71,7 @@ impl Report {
     }
 
     pub(super) fn fail(&mut self, check: &'static str, error: &Error) {
-        self.add(
-            check,
-            Level::Error,
-            error.message(),
-            error.hint().map(str::to_owned),
-        );
+        self.add(check, Level::Error, error.message(), hint::of(error));
     }
 }
 

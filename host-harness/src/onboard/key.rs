@@ -8,6 +8,8 @@ use model_provider_host::{
     credential_text,
 };
 
+use crate::output::hint;
+
 /// Longer than a service needs to check a key, and short enough for an interactive program.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -59,7 +61,7 @@ pub(crate) async fn check(host: &Host, info: &ProviderInfo) -> Verdict {
             }
             _ => Verdict::Unknown {
                 why: error.message().to_owned(),
-                hint: error.hint().map(str::to_owned),
+                hint: hint::of(&error),
             },
         },
     }

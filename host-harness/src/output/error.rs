@@ -4,6 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
+use super::hint;
 use crate::{args::Format, format, style::Style, terminal::Terminal};
 use model_provider_host::{Error, sanitize};
 
@@ -37,7 +38,7 @@ impl From<&Error> for ErrorJson {
         Self {
             kind: error.kind().as_str(),
             message: details.message.clone(),
-            hint: details.hint.clone(),
+            hint: hint::of(error),
             status: details.status,
             code: details.code.clone(),
             retryable: details.retryable,
@@ -83,8 +84,8 @@ pub(crate) fn for_a_person(paint: Style, error: &Error) -> String {
         paint.red(&format!("error[{}]:", error.kind())),
         sanitize::line(error.message())
     );
-    if let Some(hint) = error.hint() {
-        text += &format!("\n  {} {}", paint.cyan("hint:"), sanitize::line(hint));
+    if let Some(hint) = hint::of(error) {
+        text += &format!("\n  {} {}", paint.cyan("hint:"), sanitize::line(&hint));
     }
     if !details.suggestions.is_empty() {
         let meant = sanitize::names(details.suggestions.iter().map(String::as_str));

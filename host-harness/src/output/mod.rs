@@ -6,6 +6,7 @@ pub(super) mod chat;
 pub(super) mod error;
 #[cfg(test)]
 pub(super) mod fixtures;
+pub(super) mod hint;
 pub(super) mod inspect;
 pub(super) mod models;
 pub(super) mod resolve;

@@ -270,7 +270,7 @@ impl EgressClient {
             return Err(self.deny(context, &message, &hint));
         }
         let wanted = uri.to_string();
-        let hint = "allow an origin with `--base-url`, `baseUrl` in the configuration, or a grant";
+        let hint = "allow an origin as the base URL or with a grant";
         if !self.is_plain(uri) {
             let Some(url) = url::Url::parse(&wanted).ok() else {
                 let message = format!("the plugin sent a request to `{wanted}`, which is not a URL");

@@ -66,7 +66,7 @@ impl ConnectError {
                 let what = "which is a loopback, private or reserved address";
                 (
                     format!("its name resolves to {}, {what}", addresses.join(", ")),
-                    "if a private address is meant, allow it with `--set allow-private=true`; link-local and metadata \
+                    "if a private address is meant, allow it with the setting `allow-private`; link-local and metadata \
                      addresses are never reached",
                 )
             }
@@ -77,7 +77,7 @@ impl ConnectError {
             Self::Io(error) => (error.kind().to_string(), check),
             Self::Timeout => (
                 "the connection timed out".to_owned(),
-                "check the network; `--set connect-timeout-ms=…` raises the timeout",
+                "check the network, or raise the setting `connect-timeout-ms`",
             ),
             Self::Tls(error) => tls::reason(error),
             Self::Proxy(what) => (

@@ -157,11 +157,11 @@ pub(super) fn reason(error: &io::Error) -> (String, &'static str) {
         // The second means an authority of the same name with another key.
         Bad::UnknownIssuer | Bad::BadSignature => (
             "its certificate is signed by an untrusted authority".to_owned(),
-            "if the authority is yours, name a file with its certificate with `--set ca-file=FILE`",
+            "if the authority is yours, name a file with its certificate in the setting `ca-file`",
         ),
         other if pinned::is_authority(other) => (
             "its certificate is self-signed, or a CA certificate, and not trusted".to_owned(),
-            "if it is yours, name a file with this very certificate with `--set ca-file=FILE`",
+            "if it is yours, name a file with this very certificate in the setting `ca-file`",
         ),
         other if pinned::is_of_old_version(other) => (
             "its certificate is of X.509 version 1, which is not accepted any more".to_owned(),

@@ -93,7 +93,7 @@ impl EgressHooks {
     fn admit(&mut self) -> Result<(Arc<EgressClient>, RequestGuard), HttpError> {
         let Some(egress) = &self.egress else {
             let message = "the plugin has no grant, so all its requests are blocked".to_owned();
-            let hint = "write one with `grant FILE.wasm`, or name the destination with `--base-url`";
+            let hint = "write one with `grant FILE.wasm`, or name the destination as the base URL";
             return Err(deny(&self.context, message, hint));
         };
         if self.context.is_response_over_limit() {

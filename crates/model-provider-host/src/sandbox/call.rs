@@ -97,7 +97,7 @@ fn limit(name: &'static str, message: &str) -> Error {
     Error::new(ErrorKind::Limit, message)
         .with_code(name)
         .with_hint(format!(
-            "if you trust the plugin with more, raise `{name}` with `--set {name}=…`"
+            "if you trust the plugin with more, raise the setting `{name}`"
         ))
 }
 
@@ -107,7 +107,7 @@ fn no_memory_left(message: String) -> Error {
     Error::new(ErrorKind::Limit, message)
         .with_code(name)
         .with_hint(format!(
-            "retry when other requests have ended, or raise `{name}` with `--set {name}=…`"
+            "retry when other requests have ended, or raise the setting `{name}`"
         ))
         .retryable(false)
 }

@@ -140,7 +140,7 @@ impl Sandbox {
         let hint = match name {
             "max-memory-bytes" | "max-stack-bytes" | memory::TOTAL => {
                 format!(
-                    "it has to be known when the sandbox is made: use `--set {name}=…`, or `SandboxOptions`"
+                    "it has to be known when the sandbox is made: `SandboxOptions`, or the setting `{name}` before that"
                 )
             }
             _ => format!("set `{name}` to {most} or less, which is the maximum"),
