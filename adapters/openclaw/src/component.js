@@ -7,6 +7,7 @@ import { watch } from "node:fs";
 import { readFile, readdir, rm, stat, utimes } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { readFolder } from "./sandbox/cached_folder.js";
 import { Pool } from "./sandbox/pool.js";
 
 /** What made a cached folder: another transpiler or another layout is another folder. */
@@ -19,6 +20,8 @@ const SETTLE_MS = 150;
 /** Longer than the step of any file system's times. */
 const SAME_TIME_MS = 50;
 const PROVIDER = "huggingface";
+/** When a file that could not be tried is tried again: a full disk or a busy machine is not the file's fault. */
+const RETRY_MS = 30_000;
 const START = { heap: { maxOldGenerationSizeMb: 1024 }, wallMs: 120_000 };
 
 /** A component that is not taken. The message says why and what to do. */
@@ -52,7 +55,8 @@ export class ComponentFile {
 
   async refresh() {
     const seen = await this.signature();
-    if (seen === this.live?.seen || (this.live && seen === this.refused?.seen)) return;
+    if (seen === this.live?.seen) return;
+    if (this.live && seen === this.refused?.seen && Date.now() < this.refused.until) return;
     try {
       await this.checkFile();
       const bytes = await readFile(this.path);
@@ -67,7 +71,8 @@ export class ComponentFile {
     } catch (error) {
       const reason = `component ${this.path} not taken: ${reasonOf(error)}`;
       if (this.refused?.reason !== reason) this.log.error(this.live ? `${reason}; the one before stays in service` : reason);
-      this.refused = { seen, reason };
+      const isVerdict = error instanceof ComponentError || error?.payload !== undefined;
+      this.refused = { seen, reason, until: isVerdict ? Infinity : Date.now() + RETRY_MS };
     }
   }
 
@@ -119,18 +124,18 @@ export class ComponentFile {
     });
     const timer = setTimeout(() => worker.terminate(), START.wallMs);
     try {
-      const { error } = await new Promise((resolve, reject) => {
+      const { error, refused } = await new Promise((resolve, reject) => {
         worker.once("message", resolve);
         worker.once("error", reject);
-        worker.once("exit", () => reject(new ComponentError(`it was not transpiled within ${START.wallMs / 1000} s`)));
+        worker.once("exit", () => reject(new Error(`it was not transpiled within ${START.wallMs / 1000} s`)));
       });
-      if (error) throw new ComponentError(error);
+      if (error) throw refused ? new ComponentError(error) : new Error(error);
     } finally {
       clearTimeout(timer);
       await worker.terminate();
     }
     const modules = await cachedModules(folder);
-    if (!modules) throw new ComponentError(`the cache ${this.cache} does not keep what is written to it`);
+    if (!modules) throw new Error(`the cache ${this.cache} does not keep what is written to it`);
     return modules;
   }
 
@@ -195,13 +200,5 @@ function reasonOf(error) {
 
 /** The core modules of a cached folder, if all of it is as it was written. */
 async function cachedModules(folder) {
-  try {
-    const digests = JSON.parse(await readFile(join(folder, "digests.json"), "utf8"));
-    for (const [name, digest] of Object.entries(digests)) {
-      if (sha256(await readFile(join(folder, name))) !== digest) return undefined;
-    }
-    return Object.keys(digests).filter((name) => name.endsWith(".wasm"));
-  } catch {
-    return undefined;
-  }
+  return (await readFolder(folder))?.filter((name) => name.endsWith(".wasm"));
 }

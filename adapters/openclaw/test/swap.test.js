@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { ComponentError, ComponentFile } from "../src/component.js";
 import { COMPONENT, hostile, noHostile, payload, sleep, started } from "./support.js";
 import { chunk, streamed, upstream } from "./upstream.js";
 
@@ -143,4 +144,33 @@ test("a component that spins when it is asked what it is, is not taken", { skip:
   assert.equal((await chat(up.baseUrl)).text, "Hello");
   assert.match(lines.at(-1), /max-guest-time-ms/);
   assert.ok(payload);
+});
+
+test("a file that could not be tried is tried again after a while, one that was refused is not", async (t) => {
+  const { runtime, path } = started(t);
+  await runtime.file.current();
+  const { live } = runtime.file;
+  const file = new ComponentFile({ path, cache: "", log: { info() {}, error() {} } });
+  t.after(() => clearTimeout(file.settling));
+  file.live = { ...live, seen: "earlier" };
+  file.watchFile = () => {};
+  for (const [failure, again] of [
+    [new Error("ENOSPC: no space left on device"), 1],
+    [new ComponentError("it imports what is not offered"), 0],
+  ]) {
+    let tried = 0;
+    file.load = async () => {
+      tried += 1;
+      throw failure;
+    };
+    writeFileSync(path, other(tried + again));
+    await sleep(60);
+    await file.current();
+    await file.current();
+    assert.equal(tried, 1, failure.message);
+    t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 31_000 });
+    await file.current();
+    assert.equal(tried, 1 + again, failure.message);
+    t.mock.timers.reset();
+  }
 });
