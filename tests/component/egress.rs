@@ -145,7 +145,7 @@ async fn a_request_outside_the_allowed_origin_is_denied_and_nothing_of_it_is_sen
             let hint = case.hint.as_deref().unwrap_or(if order.contains('\n') {
                 "under `headers`"
             } else {
-                "--base-url"
+                "as the base URL"
             });
             check(error.hint().is_some_and(|given| given.contains(hint)), error);
             check(
@@ -402,7 +402,7 @@ async fn the_operators_log_has_each_denial_and_how_to_allow_it() {
         "{ended:?}"
     );
     assert!(
-        ended.err.contains("--base-url") && ended.err.contains("WARN"),
+        ended.err.contains("as the base URL") && ended.err.contains("WARN"),
         "{ended:?}"
     );
     let ended = asked("GET https://evil.test/", &[]).await;
