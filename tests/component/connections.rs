@@ -1,6 +1,6 @@
 //! Connections of the egress client: TLS by the host's name, connections pooled and reused, also through a proxy.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use component_build::Build;
 use mock_router::{End, MockOptions, MockRouter, Script};
@@ -281,17 +281,29 @@ async fn a_cancelled_stream_does_not_poison_the_pool() {
 
 #[tokio::test]
 async fn the_pool_survives_a_swap() {
-    // Built before: the pool drops an idle connection sooner than a build may finish.
     let next = tokio::task::spawn_blocking(|| built(Build::NextVersion))
         .await
         .unwrap();
     for way in WAYS {
         let secured = Secured::start(GOOD, way).await;
         secured.harness.ask(MODEL).await.summary();
-        let report = secured.harness.host.swap(&next).await.unwrap();
+        let mut swap = pin!(secured.harness.host.swap(&next));
+        let report = loop {
+            tokio::select! {
+                report = &mut swap => break report.unwrap(),
+                // The pool drops an idle connection sooner than compiling may end beside other tests.
+                () = tokio::time::sleep(Duration::from_secs(1)) => {
+                    secured.harness.ask(MODEL).await.summary();
+                }
+            }
+        };
         assert_eq!(report.to.number, 2);
         secured.harness.ask(MODEL).await.summary();
-        assert_eq!(secured.connections(), [1, 1]);
+        let connections = secured.connections();
+        assert!(
+            connections.len() >= 2 && connections.iter().all(|number| *number == 1),
+            "{connections:?}"
+        );
         secured.opened(1);
     }
 }
