@@ -20,7 +20,7 @@ const SETTLE_MS = 150;
 /** Longer than the step of any file system's times. */
 const SAME_TIME_MS = 50;
 const PROVIDER = "huggingface";
-/** When a file that could not be tried is tried again: a full disk or a busy machine is not the file's fault. */
+/** From when on a file is tried again that the system failed to try: a full disk is not the file's fault. */
 const RETRY_MS = 30_000;
 const START = { heap: { maxOldGenerationSizeMb: 1024 }, wallMs: 120_000 };
 
@@ -71,8 +71,8 @@ export class ComponentFile {
     } catch (error) {
       const reason = `component ${this.path} not taken: ${reasonOf(error)}`;
       if (this.refused?.reason !== reason) this.log.error(this.live ? `${reason}; the one before stays in service` : reason);
-      const isVerdict = error instanceof ComponentError || error?.payload !== undefined;
-      this.refused = { seen, reason, until: isVerdict ? Infinity : Date.now() + RETRY_MS };
+      // Errors of the system have a number.
+      this.refused = { seen, reason, until: error?.errno === undefined ? Infinity : Date.now() + RETRY_MS };
     }
   }
 
@@ -124,18 +124,18 @@ export class ComponentFile {
     });
     const timer = setTimeout(() => worker.terminate(), START.wallMs);
     try {
-      const { error, refused } = await new Promise((resolve, reject) => {
+      const { error, errno } = await new Promise((resolve, reject) => {
         worker.once("message", resolve);
         worker.once("error", reject);
-        worker.once("exit", () => reject(new Error(`it was not transpiled within ${START.wallMs / 1000} s`)));
+        worker.once("exit", () => reject(new ComponentError(`it was not transpiled within ${START.wallMs / 1000} s`)));
       });
-      if (error) throw refused ? new ComponentError(error) : new Error(error);
+      if (error) throw Object.assign(new ComponentError(error), { errno });
     } finally {
       clearTimeout(timer);
       await worker.terminate();
     }
     const modules = await cachedModules(folder);
-    if (!modules) throw new Error(`the cache ${this.cache} does not keep what is written to it`);
+    if (!modules) throw new ComponentError(`the cache ${this.cache} does not keep what is written to it`);
     return modules;
   }
 

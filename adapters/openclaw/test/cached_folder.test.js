@@ -1,6 +1,6 @@
 // A folder of the cache, written by several threads at once, and one that is damaged.
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -36,8 +36,10 @@ const WRITER = `
   }
 `;
 
-test("several threads write the same folder at once, and each finds it whole", async (t) => {
+/** In each round all threads write one folder, which is prepared before. */
+async function writtenByMany(t, prepare) {
   const folder = place(t);
+  for (let round = 1; round <= ROUNDS; round += 1) prepare(folder + round);
   const turn = new SharedArrayBuffer(4);
   const url = new URL("../src/sandbox/cached_folder.js", import.meta.url).href;
   const workerData = { url, folder, files: FILES, rounds: ROUNDS, turn };
@@ -60,14 +62,33 @@ test("several threads write the same folder at once, and each finds it whole", a
     assert.deepEqual(await readFolder(folder + round), NAMES);
   }
   assert.equal(readdirSync(join(folder, "..")).length, ROUNDS, "nothing is left beside");
+}
+
+test("several threads write the same folder at once, and each finds it whole", async (t) => {
+  await writtenByMany(t, () => {});
 });
 
 test("a damaged folder is no folder, and is replaced", async (t) => {
   const folder = place(t);
   assert.equal(await readFolder(folder), undefined);
   writeFolder(folder, FILES);
-  writeFileSync(join(folder, NAMES[1]), "damaged");
-  assert.equal(await readFolder(folder), undefined);
-  writeFolder(folder, FILES);
-  assert.deepEqual(await readFolder(folder), NAMES);
+  for (const name of [NAMES[1], "digests.json"]) {
+    writeFileSync(join(folder, name), "damaged");
+    assert.equal(await readFolder(folder), undefined, name);
+    writeFolder(folder, FILES);
+    assert.deepEqual(await readFolder(folder), NAMES, name);
+  }
+});
+
+test("several threads replace a damaged folder at once", async (t) => {
+  await writtenByMany(t, (folder) => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, NAMES[1]), "damaged");
+  });
+});
+
+test("what cannot be written leaves nothing behind", (t) => {
+  const folder = place(t);
+  assert.throws(() => writeFolder(folder, [...FILES, ["no/such/folder", ""]]), /ENOENT/);
+  assert.deepEqual(readdirSync(join(folder, "..")), []);
 });

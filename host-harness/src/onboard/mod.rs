@@ -165,9 +165,7 @@ async fn first_listed(terminal: Terminal, host: &Host, discovery: DiscoveryMode)
             "`{}` names no default model, and none is listed: {why}",
             host.info().id
         );
-        return Err(
-            wrong(&message).with_hint("check the base URL (`--base-url`), and whether the server runs")
-        );
+        return Err(wrong(&message).with_hint("check the base URL, and whether the server runs"));
     };
     terminal.warn_of(catalog.warnings.iter().map(|warning| warning.message.as_str()));
     host.resolve(&first.id).await.map(|found| found.canonical)

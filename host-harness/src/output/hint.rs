@@ -1,11 +1,14 @@
-//! What to do about an error, in the words of this command line. The libraries name settings and know no flags.
+//! What to do about an error, in the words of this command line. The host and the server name settings, no flags.
 
 use model_provider_host::Error;
 
 /// What hints of the libraries name, and the flag that sets it.
 const NAMED: [(&str, &str); 4] = [
     ("the base URL", "--base-url URL"),
-    ("an access key", "--access-key-env VARIABLE"),
+    (
+        "an access key",
+        "--access-key-env VARIABLE` or `--access-key-file FILE",
+    ),
     ("a file of them", "--access-keys FILE"),
     ("the audit log", "--audit FILE"),
 ];

@@ -31,32 +31,49 @@ export async function readFolder(folder) {
 export function writeFolder(folder, files) {
   const beside = `${folder}.${process.pid}.${threadId}.${Date.now()}`;
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 });
-  mkdirSync(beside, { mode: 0o700 });
-  const digests = {};
-  for (const [name, bytes] of files) {
-    writeFileSync(join(beside, name), bytes, { mode: 0o600 });
-    digests[name] = sha256(bytes);
+  try {
+    mkdirSync(beside, { mode: 0o700 });
+    const digests = {};
+    for (const [name, bytes] of files) {
+      writeFileSync(join(beside, name), bytes, { mode: 0o600 });
+      digests[name] = sha256(bytes);
+    }
+    // Last, so that a folder without it is never taken.
+    writeFileSync(join(beside, DIGESTS), JSON.stringify(digests), { mode: 0o600 });
+    place(beside, folder, digests);
+  } finally {
+    // A full disk is not filled further.
+    rmSync(beside, { recursive: true, force: true });
   }
-  // Last, so that a folder without it is never taken.
-  writeFileSync(join(beside, DIGESTS), JSON.stringify(digests), { mode: 0o600 });
+}
+
+function place(beside, folder, digests) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return renameSync(beside, folder);
     } catch (error) {
-      if (holds(folder, digests)) return rmSync(beside, { recursive: true, force: true });
-      if (attempt === TRIES) {
-        rmSync(beside, { recursive: true, force: true });
-        throw error;
-      }
-      rmSync(folder, { recursive: true, force: true });
+      if (holds(folder, digests)) return undefined;
+      if (attempt === TRIES) throw error;
+      removeDamaged(folder, `${beside}.damaged`);
     }
   }
+}
+
+/** Moved away first: what another puts in its place meanwhile is whole, and stays. */
+function removeDamaged(folder, aside) {
+  try {
+    renameSync(folder, aside);
+  } catch {
+    // Another has moved it.
+  }
+  rmSync(aside, { recursive: true, force: true });
 }
 
 /** Whether these very files are there. */
 function holds(folder, digests) {
   try {
-    return Object.entries(digests).every(([name, digest]) => sha256(readFileSync(join(folder, name))) === digest);
+    const intact = Object.entries(digests).every(([name, digest]) => sha256(readFileSync(join(folder, name))) === digest);
+    return intact && readFileSync(join(folder, DIGESTS), "utf8") === JSON.stringify(digests);
   } catch {
     return false;
   }

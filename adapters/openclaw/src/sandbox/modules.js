@@ -11,8 +11,6 @@ const FLAG = { maximum: 1, shared: 2, index64: 4, pageSize: 8 };
 /** A module that is refused. The message says what was found and what is allowed. */
 export class ModuleError extends Error {
   name = "ModuleError";
-  /** The component's own fault: another try ends the same. */
-  refused = true;
 }
 
 /** Reads the binary format from one position on. */

@@ -8,7 +8,7 @@ import { limitModules } from "./modules.js";
 const { bytes, folder, limits } = workerData;
 
 function refuse(message) {
-  throw Object.assign(new Error(message), { refused: true });
+  throw new Error(message);
 }
 
 async function transpile() {
@@ -37,5 +37,5 @@ try {
   await transpile();
   parentPort.postMessage({ done: true });
 } catch (error) {
-  parentPort.postMessage({ error: String(error?.message ?? error), refused: error?.refused === true });
+  parentPort.postMessage({ error: String(error?.message ?? error), errno: error?.errno });
 }
