@@ -28,7 +28,7 @@ const WRITER = `
     parentPort.postMessage("ready");
     Atomics.wait(now, 0, round - 1);
     try {
-      writeFolder(folder + round, files);
+      await writeFolder(folder + round, files);
       parentPort.postMessage("written");
     } catch (error) {
       parentPort.postMessage(String(error));
@@ -71,11 +71,11 @@ test("several threads write the same folder at once, and each finds it whole", a
 test("a damaged folder is no folder, and is replaced", async (t) => {
   const folder = place(t);
   assert.equal(await readFolder(folder), undefined);
-  writeFolder(folder, FILES);
+  await writeFolder(folder, FILES);
   for (const name of [NAMES[1], "digests.json"]) {
     writeFileSync(join(folder, name), "damaged");
     assert.equal(await readFolder(folder), undefined, name);
-    writeFolder(folder, FILES);
+    await writeFolder(folder, FILES);
     assert.deepEqual(await readFolder(folder), NAMES, name);
   }
 });
@@ -87,8 +87,8 @@ test("several threads replace a damaged folder at once", async (t) => {
   });
 });
 
-test("what cannot be written leaves nothing behind", (t) => {
+test("what cannot be written leaves nothing behind", async (t) => {
   const folder = place(t);
-  assert.throws(() => writeFolder(folder, [...FILES, ["no/such/folder", ""]]), /ENOENT/);
+  await assert.rejects(writeFolder(folder, [...FILES, ["no/such/folder", ""]]), /ENOENT/);
   assert.deepEqual(readdirSync(join(folder, "..")), []);
 });

@@ -3,7 +3,7 @@
 //
 // It knows nothing of components.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { threadId } from "node:worker_threads";
@@ -27,8 +27,8 @@ export async function readFolder(folder) {
   }
 }
 
-/** Writes beside the place and renames. Who comes second finds the same files there, and leaves them. */
-export function writeFolder(folder, files) {
+/** Writes beside the place and renames. Who comes second finds the folder whole, and leaves it: its name says what is in it. */
+export async function writeFolder(folder, files) {
   const beside = `${folder}.${process.pid}.${threadId}.${Date.now()}`;
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 });
   try {
@@ -40,26 +40,26 @@ export function writeFolder(folder, files) {
     }
     // Last, so that a folder without it is never taken.
     writeFileSync(join(beside, DIGESTS), JSON.stringify(digests), { mode: 0o600 });
-    place(beside, folder, digests);
+    await place(beside, folder);
   } finally {
     // A full disk is not filled further.
     rmSync(beside, { recursive: true, force: true });
   }
 }
 
-function place(beside, folder, digests) {
+async function place(beside, folder) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return renameSync(beside, folder);
     } catch (error) {
-      if (holds(folder, digests)) return undefined;
+      if (await readFolder(folder)) return undefined;
       if (attempt === TRIES) throw error;
       removeDamaged(folder, `${beside}.damaged`);
     }
   }
 }
 
-/** Moved away first: what another puts in its place meanwhile is whole, and stays. */
+/** Moved away first, so that no half-removed folder stands in the way. If another has just repaired it, ours follows at once. */
 function removeDamaged(folder, aside) {
   try {
     renameSync(folder, aside);
@@ -67,14 +67,4 @@ function removeDamaged(folder, aside) {
     // Another has moved it.
   }
   rmSync(aside, { recursive: true, force: true });
-}
-
-/** Whether these very files are there. */
-function holds(folder, digests) {
-  try {
-    const intact = Object.entries(digests).every(([name, digest]) => sha256(readFileSync(join(folder, name))) === digest);
-    return intact && readFileSync(join(folder, DIGESTS), "utf8") === JSON.stringify(digests);
-  } catch {
-    return false;
-  }
 }

@@ -7,10 +7,6 @@ import { limitModules } from "./modules.js";
 
 const { bytes, folder, limits } = workerData;
 
-function refuse(message) {
-  throw new Error(message);
-}
-
 async function transpile() {
   const { $init, generate } = await import("@bytecodealliance/jco-transpile/component");
   await $init;
@@ -24,13 +20,13 @@ async function transpile() {
       base64Cutoff: 0,
     });
   } catch (error) {
-    refuse(`not a component that can be transpiled: ${String(error?.message ?? error).split("\n")[0]}`);
+    throw new Error(`not a component that can be transpiled: ${String(error?.message ?? error).split("\n")[0]}`);
   }
   const wrong = mismatch(made.imports, made.exports.map(([name]) => name));
-  if (wrong) refuse(wrong);
+  if (wrong) throw new Error(wrong);
   const modules = made.files.filter(([name]) => name.endsWith(".wasm"));
   limitModules(new Map(modules), limits);
-  writeFolder(folder, made.files);
+  await writeFolder(folder, made.files);
 }
 
 try {
