@@ -72,7 +72,8 @@ export class ComponentFile {
       const reason = `component ${this.path} not taken: ${reasonOf(error)}`;
       if (this.refused?.reason !== reason) this.log.error(this.live ? `${reason}; the one before stays in service` : reason);
       // Errors of the system have a number.
-      this.refused = { seen, reason, until: error?.errno === undefined ? Infinity : Date.now() + RETRY_MS };
+      const passes = error?.errno !== undefined || error?.passes === true;
+      this.refused = { seen, reason, until: passes ? Date.now() + RETRY_MS : Infinity };
     }
   }
 
@@ -135,8 +136,9 @@ export class ComponentFile {
       await worker.terminate();
     }
     const modules = await cachedModules(folder);
-    if (!modules) throw new ComponentError(`the cache ${this.cache} does not keep what is written to it`);
-    return modules;
+    if (modules) return modules;
+    // Another process may be repairing the folder at this moment.
+    throw Object.assign(new ComponentError(`the cache ${this.cache} does not keep what is written to it`), { passes: true });
   }
 
   /** It has to say that it is this provider, and to resolve its own default model. */

@@ -156,6 +156,7 @@ test("a file that the system failed to try is tried again after a while, one tha
   file.watchFile = () => {};
   for (const [failure, again] of [
     [Object.assign(new Error("ENOSPC: no space left on device"), { errno: -28 }), 1],
+    [Object.assign(new ComponentError("the cache does not keep what is written to it"), { passes: true }), 1],
     [new ComponentError("it imports what is not offered"), 0],
   ]) {
     let tried = 0;

@@ -19,6 +19,9 @@ pub mod bindings {
         pub_export_macro: true,
         additional_derives: [PartialEq],
         generate_unused_types: true,
+        // A reactor's `_initialize` runs constructors, and there are none. The flag of the workaround lies behind the
+        // arena, on a page of its own for each instance.
+        disable_run_ctors_once_workaround: true,
     });
 }
 

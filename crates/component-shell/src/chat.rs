@@ -48,7 +48,8 @@ pub fn chat_stream(
     request: ChatRequest,
     resolve: Resolve,
 ) -> Result<Completion, Error> {
-    let mut driver = Driver::new(upstream, request, resolve, http::now())?;
+    let resolved = resolve(&request.model)?;
+    let mut driver = Driver::new(upstream, request, resolved, http::now())?;
     driver.send();
     Held::begun(driver, false)
 }
@@ -63,7 +64,8 @@ pub fn chat_start(
     resolve: Resolve,
     seed: u64,
 ) -> Result<Completion, Error> {
-    let mut driver = Driver::new(upstream, request, resolve, seed)?;
+    let resolved = resolve(&request.model)?;
+    let mut driver = Driver::new(upstream, request, resolved, seed)?;
     driver.begin();
     driver.upload_more();
     Held::begun(driver, true)
@@ -78,7 +80,8 @@ pub fn chat_complete(
     request: ChatRequest,
     resolve: Resolve,
 ) -> Result<ChatResponse, Error> {
-    let mut driver = Driver::new(upstream, request, resolve, http::now())?;
+    let resolved = resolve(&request.model)?;
+    let mut driver = Driver::new(upstream, request, resolved, http::now())?;
     let mut collector = Collector::default();
     loop {
         let progress = driver.read(usize::MAX, u64::MAX)?;
@@ -112,14 +115,14 @@ impl GuestCompletion for Completion {
 
 /// A driver, and which side waits for it.
 struct Held {
-    driver: RefCell<Driver>,
+    driver: RefCell<Box<Driver>>,
     /// Which side waits: the host, through `try-read`, or the guest, in `read`.
     host_waits: bool,
 }
 
 impl Held {
     /// The started response; an error if it has failed already.
-    fn begun(driver: Driver, host_waits: bool) -> Result<Completion, Error> {
+    fn begun(driver: Box<Driver>, host_waits: bool) -> Result<Completion, Error> {
         match driver.failure() {
             Some(error) => Err(error.clone()),
             None => Ok(Completion(Box::new(Self {
@@ -129,7 +132,7 @@ impl Held {
         }
     }
 
-    fn driver(&self, host_waits: bool) -> Result<RefMut<'_, Driver>, Error> {
+    fn driver(&self, host_waits: bool) -> Result<RefMut<'_, Box<Driver>>, Error> {
         let fault = |what| Error::before_sending(ErrorKind::Internal, what);
         if host_waits != self.host_waits {
             return Err(fault(

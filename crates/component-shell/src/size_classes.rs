@@ -27,6 +27,11 @@ const CLASSES: usize = SMALL / UNIT;
 const PIECE: usize = 8 * 1024;
 /// The size of an arena.
 const ARENA: usize = 64 * 1024;
+/// The least size of its first part, which is what a short response takes.
+const FIRST: usize = 6 * 1024;
+/// The arena's parts end at the end of a page. Small and larger blocks come from both ends of a part, so a short response
+/// touches the two pages of the first one, and the first of those is that of the module's data anyway.
+const PAGE: usize = 4096;
 
 /// Memory for the first blocks.
 #[repr(align(16))]
@@ -48,17 +53,45 @@ struct Free(*mut u8);
 
 struct Lists {
     free: [Free; CLASSES],
-    /// The rest of the arena, or of the last piece. Small blocks are taken from its beginning, and of the arena the
-    /// larger ones from its end.
+    /// The rest of a part of the arena, or of the last piece. Small blocks are taken from its beginning, and of the
+    /// arena the larger ones from its end.
     rest: *mut u8,
     left: usize,
-    is_arena: bool,
+    source: Source,
+}
+
+/// What the rest is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Nothing,
+    FirstPart,
+    SecondPart,
+    Piece,
 }
 
 impl Lists {
-    /// Where the rest ends, which is where the lowest larger block of the arena begins.
+    /// Where the rest ends, which is where the lowest larger block of the arena's part begins.
     fn end(&self) -> *mut u8 {
         self.rest.wrapping_add(self.left)
+    }
+
+    fn is_arena(&self) -> bool {
+        matches!(self.source, Source::FirstPart | Source::SecondPart)
+    }
+
+    /// Takes the next blocks from this memory.
+    ///
+    /// # Safety
+    /// It is `size` bytes that nobody has, aligned, and a whole number of units. So is the rest.
+    unsafe fn go_on(&mut self, memory: *mut u8, size: usize, source: Source) {
+        // What is left of the one before is a block too, if it is small.
+        let class = (self.left / UNIT).checked_sub(1);
+        if let Some(head) = class.and_then(|class| self.free.get_mut(class)) {
+            // SAFETY: the caller's promise.
+            unsafe { self.rest.cast::<*mut u8>().write(head.0) };
+            head.0 = self.rest;
+        }
+        (self.rest, self.left, self.source) = (memory, size, source);
     }
 }
 
@@ -83,15 +116,32 @@ impl<A> SizeClasses<A> {
             arena,
             lists: UnsafeCell::new(Lists {
                 free: [Free(ptr::null_mut()); CLASSES],
-                rest: arena,
-                left: ARENA,
-                is_arena: true,
+                rest: ptr::null_mut(),
+                left: 0,
+                source: Source::Nothing,
             }),
         }
     }
 
     fn is_in_arena(&self, block: *mut u8) -> bool {
         block.addr().wrapping_sub(self.arena.addr()) < ARENA
+    }
+
+    /// Goes on to the arena's next part if that has room for so much.
+    fn next_part(&self, lists: &mut Lists, size: usize) -> bool {
+        let arena = self.arena.addr();
+        let first = (arena + FIRST).next_multiple_of(PAGE) - arena;
+        let (from, to, part) = match lists.source {
+            Source::Nothing => (0, first, Source::FirstPart),
+            Source::FirstPart => (first, (arena + ARENA) / PAGE * PAGE - arena, Source::SecondPart),
+            Source::SecondPart | Source::Piece => return false,
+        };
+        let has_room = size <= to - from;
+        if has_room {
+            // SAFETY: each part is within the arena, and used once. The arena begins at a unit, as does each page.
+            unsafe { lists.go_on(self.arena.add(from), to - from, part) };
+        }
+        has_room
     }
 
     /// The lists, for a moment.
@@ -124,7 +174,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for SizeClasses<A> {
         let lists = unsafe { self.lists() };
         let Some(class) = class_of(layout) else {
             let size = rounded(layout.size());
-            if lists.is_arena && layout.align() <= UNIT && (layout.size()..=lists.left).contains(&size) {
+            let suits = layout.align() <= UNIT && size >= layout.size();
+            if suits && (lists.is_arena() && size <= lists.left || self.next_part(lists, size)) {
                 lists.left -= size;
                 return lists.end();
             }
@@ -141,20 +192,14 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for SizeClasses<A> {
             return block;
         }
         let size = (class + 1) * UNIT;
-        if lists.left < size {
+        if lists.left < size && !self.next_part(lists, size) {
             // SAFETY: the size is not zero, and the alignment a power of two.
             let piece = unsafe { self.others.alloc(Layout::from_size_align_unchecked(PIECE, UNIT)) };
             if piece.is_null() {
                 return piece;
             }
-            // What is left of the one before is a block too.
-            let class = (lists.left / UNIT).checked_sub(1);
-            if let Some(head) = class.and_then(|class| lists.free.get_mut(class)) {
-                // SAFETY: the rest is `left` bytes that nobody has, aligned, and a whole number of units.
-                unsafe { lists.rest.cast::<*mut u8>().write(head.0) };
-                head.0 = lists.rest;
-            }
-            (lists.rest, lists.left, lists.is_arena) = (piece, PIECE, false);
+            // SAFETY: it was just taken.
+            unsafe { lists.go_on(piece, PIECE, Source::Piece) };
         }
         let block = lists.rest;
         // SAFETY: at least `size` bytes are left.
@@ -175,7 +220,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for SizeClasses<A> {
             }
         } else if self.is_in_arena(block) {
             // Only the lowest one can be handed out again; what is lost is a part of the arena.
-            if lists.is_arena && block == lists.end() {
+            if lists.is_arena() && block == lists.end() {
                 lists.left += rounded(layout.size());
             }
         } else {
@@ -200,7 +245,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for SizeClasses<A> {
                 // SAFETY: the only one, until it is not used any more.
                 let lists = unsafe { self.lists() };
                 let more = new.wrapping_sub(old);
-                if lists.is_arena && block == lists.end() && new > old && more <= lists.left {
+                if lists.is_arena() && block == lists.end() && new > old && more <= lists.left {
                     // It grows downwards, where nobody has anything.
                     lists.left -= more;
                     let lower = lists.end();
@@ -308,11 +353,31 @@ mod tests {
             assert!(memory.is_in_arena(first) && memory.is_in_arena(grown));
             assert!(Held(grown, layout(600), 7).is_whole());
             memory.dealloc(grown, layout(5_000));
-            let whole = memory.alloc(layout(ARENA));
+            let whole = memory.alloc(layout(FIRST));
             assert!(memory.is_in_arena(whole), "nothing is lost");
-            assert!(!memory.is_in_arena(memory.alloc(layout(600))));
-            assert!(!memory.is_in_arena(memory.alloc(layout(1))), "small ones neither");
+            assert_eq!(whole.addr() + FIRST, grown.addr() + rounded(5_000));
+            let second = memory.alloc(layout(ARENA - FIRST - 2 * PAGE));
+            assert!(memory.is_in_arena(second), "the second part");
+            assert!(!memory.is_in_arena(memory.alloc(layout(2 * PAGE))));
         }
+    }
+
+    #[test]
+    fn what_a_short_response_takes_lies_in_two_pages() {
+        let memory = memory();
+        let layout = |size| Layout::from_size_align(size, 8).unwrap();
+        // SAFETY: none is given back.
+        let blocks = unsafe {
+            [100, 3_000, 400, 600, 512, 1_400].map(|size| memory.alloc(layout(size)).addr() + size)
+        };
+        let (lowest, highest) = (memory.arena.addr(), *blocks.iter().max().unwrap());
+        assert!(highest <= (lowest + FIRST).next_multiple_of(PAGE), "{blocks:?}");
+        // SAFETY: as above.
+        let more = unsafe { memory.alloc(layout(FIRST)) };
+        assert!(
+            more.addr() >= highest && memory.is_in_arena(more),
+            "a longer one takes more of the arena"
+        );
     }
 
     #[test]

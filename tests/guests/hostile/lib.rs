@@ -1,7 +1,7 @@
 //! A plugin that attacks its host, on request. Never for production.
 //!
 //! The last part of its reference names the attack: `hostile/a/memory-200` takes 200 MiB. Its description, and its
-//! behaviour without a reference, are in [`orders`], which tests rewrite in the built file.
+//! behaviour without a reference, are in `orders.rs`, which tests rewrite in the built file.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

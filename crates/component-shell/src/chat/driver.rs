@@ -5,6 +5,7 @@ mod step;
 
 use alloc::{
     borrow::ToOwned,
+    boxed::Box,
     string::{String, ToString},
     vec::Vec,
 };
@@ -17,7 +18,7 @@ use crate::{
     settings::Imported,
 };
 use chat_completions::{
-    Upstream,
+    Resolved, Upstream,
     chat::{Exchange, Failure, FailureKind, Next, Sink},
     contract::{
         provider::Progress,
@@ -25,8 +26,6 @@ use chat_completions::{
     },
     settings::Settings as _,
 };
-
-use super::Resolve;
 
 /// How long the end of a body is awaited after the end of its response, and in how many reads.
 const GIVE_BACK_NS: u64 = 5 * NS_PER_MS;
@@ -56,14 +55,15 @@ pub(super) struct Driver {
 }
 
 impl Driver {
+    /// In a box, and of a reference that its caller has resolved: that way the frames of a call fit in two pages of the
+    /// guest's stack, and each waiting call keeps those.
     pub(super) fn new(
         upstream: &'static Upstream,
         request: ChatRequest,
-        resolve: Resolve,
+        resolved: Resolved,
         seed: u64,
-    ) -> Result<Self, Error> {
+    ) -> Result<Box<Self>, Error> {
         let snapshot = Imported::SENT.get();
-        let resolved = resolve(&request.model)?;
         let base = snapshot.base_url.as_deref().unwrap_or(upstream.base_url);
         let exchange = Exchange::new(upstream, request, resolved, &snapshot, seed)?;
         let endpoint = Endpoint::new(base, exchange.head().path).ok_or_else(|| {
@@ -72,7 +72,7 @@ impl Driver {
                 "the base URL of the settings is no http or https URL",
             )
         })?;
-        Ok(Self {
+        Ok(Box::new(Self {
             upload: None,
             open: None,
             exchange,
@@ -83,7 +83,7 @@ impl Driver {
             woken_from: None,
             alarm: Alarm::default(),
             is_quiet: false,
-        })
+        }))
     }
 
     /// The error of an exchange that has failed already.

@@ -217,6 +217,7 @@ impl EgressClient {
         }
         let unsearchable = headers::check_codings(&parts.headers, &self.redactor);
         headers::clean(&mut parts.headers, &self.policy.headers, &self.redactor);
+        headers::detach(&mut parts.headers);
         if let Err(why) = unsearchable {
             tracing::info!(?why, "body withheld");
             // The head shows what went wrong. The guest sees the content coding in the head, but not the transfer

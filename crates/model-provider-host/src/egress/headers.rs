@@ -1,5 +1,6 @@
 //! Header rules of the egress client: headers that no guest may set or see, and headers that the host adds.
 
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError};
 
@@ -168,6 +169,23 @@ pub(crate) fn clean(headers: &mut HeaderMap, own: &OwnHeaders, redactor: &Redact
     }
 }
 
+/// Copies the values into memory of their own. As they come they are parts of the buffer that the connection reads into,
+/// and a guest that holds the head of its response would keep all of that.
+pub(crate) fn detach(headers: &mut HeaderMap) {
+    let mut all = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+    for value in headers.values() {
+        all.extend_from_slice(value.as_bytes());
+    }
+    let mut all = all.freeze();
+    for value in headers.values_mut() {
+        let own = HeaderValue::from_maybe_shared(all.split_to(value.len()));
+        // It was a value before, so it is one.
+        let Ok(mut own) = own else { continue };
+        own.set_sensitive(value.is_sensitive());
+        *value = own;
+    }
+}
+
 /// Refuses a compressed response: a secret in it could not be found. The request asked for no compression; in
 /// HTTP/1 the transfer coding may compress as well.
 pub(crate) fn check_codings(headers: &HeaderMap, redactor: &Redactor) -> Result<(), HttpError> {
@@ -245,6 +263,8 @@ fn header_name(name: &str) -> Result<HeaderName> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
@@ -254,6 +274,25 @@ mod tests {
             let name = HeaderName::from_static(name);
             assert!(own.forbid(&name) && own.hide(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn the_head_of_a_response_does_not_keep_the_buffer_that_it_was_read_into() {
+        let buffer = Bytes::from(b"first, second; the rest of what was read".to_vec());
+        let value = |range| HeaderValue::from_maybe_shared(buffer.slice(range)).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append("x-one", value(0..5));
+        headers.append("x-one", value(7..13));
+        let mut secret = value(0..0);
+        secret.set_sensitive(true);
+        headers.append("x-empty", secret);
+        assert!(!buffer.is_unique());
+        let before = headers.clone();
+        detach(&mut headers);
+        assert_eq!(headers, before);
+        assert!(headers["x-empty"].is_sensitive() && !headers["x-one"].is_sensitive());
+        drop(before);
+        assert!(buffer.is_unique());
     }
 
     fn refused(name: HeaderName, value: &str) -> Option<HttpError> {

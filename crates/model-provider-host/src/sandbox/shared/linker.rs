@@ -10,7 +10,7 @@ use wasmtime_wasi::p2::{
     DynInputStream, DynOutputStream, DynPollable, bindings::clocks::monotonic_clock::Host as _,
 };
 use wasmtime_wasi_http::{
-    WasiHttpView as _,
+    FieldMap, WasiHttpView as _,
     p2::{
         bindings::http::{
             outgoing_handler::Host as _,
@@ -165,7 +165,7 @@ fn get(state: &mut State, id: Resource<HostFutureIncomingResponse>) -> wasmtime:
             };
             let response = HostIncomingResponse {
                 status,
-                headers,
+                headers: FieldMap::new_immutable(&mut state.call.hooks, headers),
                 body: Some(HostIncomingBody::new(empty())),
             };
             return Ok(Some(Ok(Ok(state.call.table.push(response)?))));

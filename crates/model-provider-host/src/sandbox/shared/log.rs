@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use http::HeaderMap;
 use wasmtime_wasi_http::{FieldMap, p2::bindings::http::types::ErrorCode};
 
 use super::super::{arrivals::Arrived, memory::MemoryBudget};
@@ -90,7 +91,8 @@ pub(crate) struct Log {
     entries: Vec<Entry>,
     /// Of all bodies, in the order in which they were read.
     bytes: Vec<u8>,
-    heads: Vec<(u16, FieldMap)>,
+    /// Their fields are copies without the room that a connection's have.
+    heads: Vec<(u16, HeaderMap)>,
     codes: Vec<ErrorCode>,
     bodies: Vec<Weak<Mutex<Arrived>>>,
     /// The guest was interrupted in this call since it was last polled.
@@ -155,7 +157,8 @@ impl Log {
                 .map(|(name, value)| name.as_str().len() + value.len())
                 .sum();
             self.record(Entry::Head(future, index(self.heads.len())));
-            self.heads.push((status, fields.clone()));
+            let copies = fields.iter().map(|(name, value)| (name.clone(), value.clone()));
+            self.heads.push((status, copies.collect()));
             self.keep(HEAD + size);
         }
     }
@@ -304,7 +307,7 @@ impl Log {
     }
 
     /// A head, by its number.
-    pub(super) fn head(&self, number: u32) -> Option<(u16, FieldMap)> {
+    pub(super) fn head(&self, number: u32) -> Option<(u16, HeaderMap)> {
         self.heads.get(number as usize).cloned()
     }
 
