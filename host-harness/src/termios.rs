@@ -47,7 +47,8 @@ impl Drop for SavedMode {
 }
 
 /// While this value lives, typed text is not echoed: it would appear in the middle of a response. It is not lost, and
-/// Ctrl-C still works.
+/// Ctrl-C still works. Nor is it read by lines: the system would take a Ctrl-D for the end of one, and the editor would not
+/// see it.
 pub(super) struct Unechoed {
     #[cfg(unix)]
     before: Option<Termios>,
@@ -58,7 +59,7 @@ impl Unechoed {
     pub(super) fn now() -> Self {
         let before = tcgetattr(stdin()).ok().filter(|_| is_in_foreground());
         if let Some(mut mode) = before.clone() {
-            mode.local_modes -= LocalModes::ECHO;
+            mode.local_modes -= LocalModes::ECHO | LocalModes::ICANON;
             let _ = tcsetattr(stdin(), OptionalActions::Now, &mode);
         }
         Self { before }

@@ -189,6 +189,27 @@ async fn typed_ahead_text_is_the_next_prompt_and_is_not_echoed_into_the_response
 }
 
 #[tokio::test]
+async fn an_end_that_is_typed_during_a_response_ends_the_conversation_after_it() {
+    let mock = mock(MockOptions::default().pace(Duration::from_millis(40))).await;
+    let home = home(&mock);
+    person(move || {
+        let mut terminal = home.open(&["chat"]);
+        terminal.sees("Talking to");
+        says(&mut terminal, "First?");
+        terminal.sees("You wrote");
+        terminal.types(key::CTRL_D);
+        assert_eq!(terminal.ends(), 0);
+        assert!(
+            terminal.screen().contains("tok/s"),
+            "the response is whole: {}",
+            terminal.screen()
+        );
+        assert!(terminal.is_as_before());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn models_are_chosen_by_alias_and_prompts_are_sent_again() {
     let mock = mock(MockOptions::default().pace(Duration::from_millis(2))).await;
     let config = r#"{ agents: { defaults: { models: {
