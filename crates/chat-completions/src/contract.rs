@@ -19,8 +19,8 @@ pub mod bindings {
         pub_export_macro: true,
         additional_derives: [PartialEq],
         generate_unused_types: true,
-        // A reactor's `_initialize` runs constructors, and there are none. The flag of the workaround lies behind the
-        // arena, on a page of its own for each instance.
+        // No guest has constructors, and wasm-ld would call them in each export. The workaround's flag lies behind the arena,
+        // on a page of its own for each instance.
         disable_run_ctors_once_workaround: true,
     });
 }

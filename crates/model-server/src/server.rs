@@ -209,8 +209,6 @@ async fn serve(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        // Events are short: copying one into a buffer costs less than a system call with a list of its pieces.
-        .writev(false)
         .keep_alive(!is_reserved)
         .header_read_timeout(if is_reserved {
             head_timeout.min(RESERVED_HEAD)
