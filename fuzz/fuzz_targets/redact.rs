@@ -46,7 +46,7 @@ fn body(finder: &Finder, bytes: &[u8], seed: u8) -> Vec<Bytes> {
     let mut redactor = BodyRedactor::new(finder.clone());
     let cut = pieces(bytes, seed);
     let mut out: Vec<Bytes> = cut
-        .map(|piece| redactor.push(Bytes::copy_from_slice(piece)))
+        .map(|piece| redactor.push(&Bytes::copy_from_slice(piece)))
         .collect();
     out.push(redactor.finish());
     out
