@@ -74,8 +74,14 @@ def built(command, folder, file, environment=None):
     return made
 
 
+def rust_copy(folder, name):
+    """A copy of the Rust template. Its files are new, or cargo would take what another copy of it has left in the target."""
+    ignored = shutil.ignore_patterns("target")
+    return shutil.copytree(TEMPLATES / "rust-plugin", pathlib.Path(folder, name), ignore=ignored, copy_function=shutil.copy)
+
+
 def rust_template(folder):
-    there = shutil.copytree(TEMPLATES / "rust-plugin", pathlib.Path(folder, "rust"), ignore=shutil.ignore_patterns("target"))
+    there = rust_copy(folder, "rust")
     target = os.path.abspath(os.environ.get("TEMPLATE_TARGET", os.path.join(folder, "target")))
     file = os.path.join(target, "wasm32-wasip2", "release", "my_provider.wasm")
     conforms(built(["cargo", "build", "--quiet", "--release"], there, file, {"CARGO_TARGET_DIR": target}), NONBLOCKING)
@@ -92,7 +98,7 @@ def javascript_template(folder):
 
 def another_api(folder):
     """Without a router file, a plugin for another API hears where to describe it."""
-    there = shutil.copytree(TEMPLATES / "rust-plugin", pathlib.Path(folder, "other"), ignore=shutil.ignore_patterns("target"))
+    there = rust_copy(folder, "other")
     facts = there / "src" / "facts.rs"
     facts.write_text(facts.read_text().replace("text/event-stream", "application/x-ndjson"))
     target = os.path.abspath(os.environ.get("TEMPLATE_TARGET", os.path.join(folder, "target")))
