@@ -42,6 +42,16 @@ pub struct SpanOptions {
     pub service: String,
 }
 
+/// Without what may be secret: a header's value, and what an address may name beside its host.
+impl fmt::Debug for SpanOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpanOptions")
+            .field("host", &self.endpoint.host())
+            .field("service", &self.service)
+            .finish_non_exhaustive()
+    }
+}
+
 impl SpanOptions {
     /// Options from OpenTelemetry's environment variables; `None` if they name no collector.
     ///
@@ -313,6 +323,11 @@ mod tests {
         assert_eq!(options.endpoint, "http://127.0.0.1:4318/v1/traces");
         assert_eq!((options.headers.len(), &*options.service), (2, "ours"));
         assert_eq!(options.headers[0].1, "a b");
+        let shown = format!("{options:?}");
+        assert!(
+            shown.contains("ours") && !shown.contains("a b") && !shown.contains("x-key"),
+            "{shown}"
+        );
         for wrong in [
             &[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example")][..],
             &[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "127.0.0.1:4318")],
