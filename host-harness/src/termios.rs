@@ -58,11 +58,22 @@ pub(super) struct Unechoed {
 impl Unechoed {
     pub(super) fn now() -> Self {
         let before = tcgetattr(stdin()).ok().filter(|_| is_in_foreground());
-        if let Some(mut mode) = before.clone() {
+        let quiet = Self { before };
+        quiet.again();
+        quiet
+    }
+
+    /// Sets the mode again, which a shell may have changed while the program was suspended.
+    pub(super) fn again(&self) {
+        if let Some(mut mode) = self.before.clone().filter(|_| is_in_foreground()) {
             mode.local_modes -= LocalModes::ECHO | LocalModes::ICANON;
             let _ = tcsetattr(stdin(), OptionalActions::Now, &mode);
         }
-        Self { before }
+    }
+
+    /// Leaves it to [`SavedMode`] to restore the mode, with what an editor has left.
+    pub(super) fn leave(&mut self) {
+        self.before = None;
     }
 }
 
@@ -98,4 +109,8 @@ impl Unechoed {
     pub(super) fn now() -> Self {
         Self {}
     }
+
+    pub(super) fn again(&self) {}
+
+    pub(super) fn leave(&mut self) {}
 }

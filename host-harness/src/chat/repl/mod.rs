@@ -84,16 +84,19 @@ pub(super) async fn run(terminal: Terminal, global: &Global, args: &ChatArgs) ->
         catalog: None,
         names,
     };
-    let quiet = Unechoed::now();
+    // Until the end: what is typed between a response and the next prompt is for the editor as well.
+    let mut quiet = Unechoed::now();
     tokio::select! {
         () = talk.meet(global.base_url.is_none()) => {}
         () = ending.arrived() => return Err(ended().into()),
     }
-    drop(quiet);
     loop {
         let input = tokio::select! {
             biased;
-            () = ending.arrived() => return Err(ended().into()),
+            () = ending.arrived() => {
+                quiet.leave();
+                return Err(ended().into());
+            }
             input = editor.read("> ") => input,
         };
         let typed = match input {
@@ -115,7 +118,7 @@ pub(super) async fn run(terminal: Terminal, global: &Global, args: &ChatArgs) ->
         }
         // Saved before the response, which may be the last thing this terminal shows.
         editor.remember(&typed);
-        let _quiet = Unechoed::now();
+        quiet.again();
         let outcome = {
             let taken = talk.take(meant);
             tokio::pin!(taken);
