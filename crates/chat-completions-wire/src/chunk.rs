@@ -46,7 +46,7 @@ pub const PASSTHROUGH: [&str; 6] = [
 pub struct Chunk<'a> {
     /// Whether there is a non-empty `error` or `errors`.
     pub is_error: bool,
-    /// Whether there is a `message` at the top level, as in an error without its own member.
+    /// Whether there is a `message` or `msg` at the top level, as in an error without its own member.
     pub is_message: bool,
     /// Whether there is a `detail` there, which only errors have.
     pub is_detail: bool,
@@ -157,6 +157,8 @@ pub struct CallFragment<'a> {
     pub arguments: Option<Cow<'a, str>>,
     /// The raw arguments, unless the call has earlier ones.
     pub raw_arguments: Option<&'a str>,
+    /// Whether it is the `function_call` of the older API.
+    pub is_legacy: bool,
 }
 
 /// The text is not one JSON object.
@@ -191,6 +193,25 @@ impl<'a> Chunk<'a> {
             Err(_) => Err(NotAnObject),
         }
     }
+}
+
+impl Choice<'_> {
+    /// Whether it says nothing but a finish reason.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        let delta = &self.delta;
+        delta.plain.is_none()
+            && self.message.is_none()
+            && delta.calls.is_empty()
+            && self.beside.is_empty()
+            && are_blank(&[delta.content, self.text, self.error])
+            && are_blank(&delta.reasoning)
+            && are_blank(&delta.passthrough)
+    }
+}
+
+fn are_blank(values: &[Option<&str>]) -> bool {
+    values.iter().flatten().all(|raw| json::is_blank(raw))
 }
 
 impl<'a> CallFragment<'a> {

@@ -310,6 +310,19 @@ pub fn integer(raw: &str) -> Option<i64> {
     raw.get(..end)?.parse().ok()
 }
 
+/// The same, also of a text that holds it.
+#[must_use]
+pub fn integer_or_text(raw: &str) -> Option<i64> {
+    integer(unquoted(raw))
+}
+
+/// A value without quotes around it.
+#[must_use]
+pub fn unquoted(raw: &str) -> &str {
+    let inner = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+    inner.unwrap_or(raw)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,8 @@
 //!
 //! LF, CR and CRLF end a line; comments and unknown fields are skipped; the space after `data:` is optional. Beyond
 //! the standard: an event that the end of the stream leaves without its blank line is still returned, because servers
-//! omit that line; the caller sees from the data whether it is complete. A byte-order mark is the caller's to drop.
+//! omit that line; the caller sees from the data whether it is complete. Errors outside of `data` are data too: in a
+//! field `error`, or JSON without any field's name. A byte-order mark is the caller's to drop.
 //! This module must not know JSON.
 
 mod shape;
@@ -67,6 +68,8 @@ pub struct Decoder {
     data: Data,
     joined: Vec<u8>,
     kind: Kind,
+    /// Whether the event's lines are JSON without the name of a field.
+    is_bare: bool,
     /// Whether the last line ended with CR, so that a following LF belongs to it.
     after_cr: bool,
     ended: bool,
@@ -180,31 +183,36 @@ impl Decoder {
         let text = self.buffer.get(line.clone()).unwrap_or_default();
         let colon = memchr::memchr(b':', text).unwrap_or(text.len());
         let (name, rest) = text.split_at(colon);
-        let skipped = colon + usize::from(!rest.is_empty()) + usize::from(rest.get(1) == Some(&b' '));
-        let value = text.get(skipped..).unwrap_or_default();
+        let mut skipped = colon + usize::from(!rest.is_empty()) + usize::from(rest.get(1) == Some(&b' '));
         match name {
+            // A byte-order mark at the beginning of a later line comes from concatenated streams.
+            b"data" | b"\xEF\xBB\xBFdata" => {}
             b"event" => {
-                self.kind = match value {
+                self.kind = match text.get(skipped..).unwrap_or_default() {
                     b"" | b"message" => Kind::Message,
                     name if name.eq_ignore_ascii_case(b"error") => Kind::Error,
                     _ => Kind::Other,
-                }
+                };
+                return Ok(());
             }
-            // A byte-order mark at the beginning of a later line comes from concatenated streams.
-            b"data" | b"\xEF\xBB\xBFdata" => {
-                if matches!(self.data, Data::None) {
-                    self.data = Data::Line(line.start + skipped..line.end);
-                    return Ok(());
-                }
-                self.join();
-                self.joined.push(b'\n');
-                let value = self.buffer.get(line.start + skipped..line.end);
-                self.joined.extend_from_slice(value.unwrap_or_default());
-                if self.joined.len() > LIMIT {
-                    return Err(TooLong);
-                }
+            b"error" => self.kind = Kind::Error,
+            _ if self.is_bare || text.starts_with(b"{") => {
+                self.is_bare = true;
+                skipped = 0;
             }
-            _ => {}
+            _ => return Ok(()),
+        }
+        let value = line.start + skipped..line.end;
+        if matches!(self.data, Data::None) {
+            self.data = Data::Line(value);
+            return Ok(());
+        }
+        self.join();
+        self.joined.push(b'\n');
+        self.joined
+            .extend_from_slice(self.buffer.get(value).unwrap_or_default());
+        if self.joined.len() > LIMIT {
+            return Err(TooLong);
         }
         Ok(())
     }
@@ -220,6 +228,7 @@ impl Decoder {
 
     fn dispatch(&mut self, is_closed: bool) -> Option<Event<'_>> {
         let kind = mem::take(&mut self.kind);
+        self.is_bare = false;
         let data = match mem::take(&mut self.data) {
             Data::None => return None,
             Data::Line(line) => self.buffer.get(line).unwrap_or_default(),
@@ -302,6 +311,15 @@ mod tests {
     }
 
     #[test]
+    fn errors_outside_of_data_are_data() {
+        let stream = "error: {\"a\":1}\n\ndata: b\n\n{\"c\":1}\ndata: d\n\n{\n \"e\": 1\n}\n\n \"f\": 1\n\n";
+        let got = events([stream.as_bytes()]);
+        let expected = ["{\"a\":1}", "b", "{\"c\":1}\nd", "{\n \"e\": 1\n}"];
+        assert_eq!(got.iter().map(|event| &*event.0).collect::<Vec<_>>(), expected);
+        assert_eq!((got[0].1, got[1].1), (Kind::Error, Kind::Message));
+    }
+
+    #[test]
     fn the_last_event_needs_no_blank_line() {
         assert_eq!(texts("data: a\n\ndata: b"), ["a", "b"]);
         assert_eq!(texts("data: a\ndata: b\n"), ["a\nb"]);
@@ -357,7 +375,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_cut_changes_the_events(
-            lines in prop::collection::vec("(data: ?|event: ?error|event: ?ping|:|)[ab:é]{0,3}(\r\n|\n|\r)", 0..12),
+            lines in prop::collection::vec("(data: ?|event: ?error|event: ?ping|error:|\\{|:|)[ab:é]{0,3}(\r\n|\n|\r)", 0..12),
             cuts in prop::collection::vec(0usize..200, 0..6),
         ) {
             let stream = lines.concat().into_bytes();

@@ -9,7 +9,7 @@ const GATED: [&str; 6] = [
     "authorized list",
     "ask for access",
     "access to model",
-    "awaiting a review",
+    "request to access",
     "accept the license",
 ];
 

@@ -15,6 +15,9 @@ pub(super) enum Place {
     Groq,
     Choices,
     Choice,
+    /// A choice behind the one that counts.
+    Other,
+    OtherMessage,
     Delta,
     Message,
     Calls(Calls),
@@ -34,6 +37,8 @@ pub(super) enum Calls {
     Beside,
     /// Beside the choices.
     Top,
+    /// In the message of another choice.
+    Other,
 }
 
 /// A value that is taken as it is.
@@ -46,8 +51,6 @@ pub(super) enum Leaf {
     Usage,
     Warnings,
     Extra(usize),
-    /// A choice behind the one that counts.
-    OtherChoice,
     ChoiceIndex,
     ChoiceError,
     ChoiceText,
@@ -64,7 +67,7 @@ pub(super) enum Leaf {
 
 /// The step for a member of this name at this place. Each function compares with the usual names first.
 fn step(place: Place, name: &str) -> Step<Place, Leaf> {
-    use Step::{Object, Skip, Take};
+    use Step::{Array, Object, Skip, Take};
     match (place, name) {
         (Place::Top, _) => top(name),
         (Place::Choice, _) => choice(name),
@@ -76,6 +79,8 @@ fn step(place: Place, name: &str) -> Step<Place, Leaf> {
         (Place::Call, "id") => Take(Leaf::CallId),
         (Place::Call, "function") => Object(Place::Function),
         (Place::Groq, "usage") => Take(Leaf::Usage),
+        (Place::Other, "message") => Object(Place::OtherMessage),
+        (Place::OtherMessage, "tool_calls") => Array(Place::Calls(Calls::Other)),
         _ => Skip,
     }
 }
@@ -133,7 +138,7 @@ fn top(name: &str) -> Step<Place, Leaf> {
     }
     match name {
         "error" | "errors" => Take(Leaf::Error),
-        "message" => Take(Leaf::Message),
+        "message" | "msg" => Take(Leaf::Message),
         "detail" => Take(Leaf::Detail),
         "type" | "event" => Take(Leaf::Kind),
         "x_groq" => Object(Place::Groq),
@@ -157,6 +162,8 @@ pub(super) struct Reading<'k, 'a> {
     /// Whether the message that is read is one, and not a `delta`.
     in_message: bool,
     calls: Calls,
+    /// The calls in the messages of the other choices.
+    others: Vec<CallFragment<'a>>,
     wanted: Option<i64>,
     known: &'k Extras,
 }
@@ -169,6 +176,7 @@ impl<'k, 'a> Reading<'k, 'a> {
             first: None,
             in_message: false,
             calls: Calls::Within,
+            others: Vec::new(),
             wanted,
             known,
         }
@@ -189,6 +197,7 @@ impl<'k, 'a> Reading<'k, 'a> {
             Calls::Within => &mut self.said().calls,
             Calls::Beside => &mut self.chunk.choice.beside,
             Calls::Top => &mut self.chunk.calls,
+            Calls::Other => &mut self.others,
         }
     }
 
@@ -209,6 +218,17 @@ impl<'k, 'a> Reading<'k, 'a> {
             }
         }
         self.chunk.choices += 1;
+    }
+
+    /// Some servers split a whole response: its text is in one choice, its calls are in the next.
+    fn join_others(&mut self) {
+        if let Some(message) = &mut self.chunk.choice.message
+            && message.calls.is_empty()
+            && self.chunk.choice.beside.is_empty()
+        {
+            message.calls = core::mem::take(&mut self.others);
+            self.chunk.choices -= 1;
+        }
     }
 
     fn call(&mut self, leaf: Leaf, raw: &'a str) {
@@ -232,7 +252,7 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
     fn element(&self, place: Place) -> Step<Place, Leaf> {
         match place {
             Place::Choices if !self.chosen => Step::Object(Place::Choice),
-            Place::Choices => Step::Take(Leaf::OtherChoice),
+            Place::Choices => Step::Object(Place::Other),
             Place::Calls(_) => Step::Object(Place::Call),
             _ => Step::Skip,
         }
@@ -246,6 +266,7 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
         match place {
             Place::Choices => self.chunk.has_choices = true,
             Place::Choice => self.open_choice(),
+            Place::Other => self.chunk.choices += 1,
             Place::Delta => self.open_message(false),
             Place::Message => self.open_message(true),
             Place::Calls(calls) => self.calls = calls,
@@ -254,10 +275,11 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
                 self.calls = Calls::Within;
                 self.calls().push(CallFragment {
                     index: Some(0),
+                    is_legacy: true,
                     ..CallFragment::default()
                 });
             }
-            Place::Top | Place::Groq | Place::Function => {}
+            Place::Top | Place::Groq | Place::Function | Place::OtherMessage => {}
         }
     }
 
@@ -269,9 +291,6 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
         match leaf {
             Leaf::Error => chunk.is_error |= !says_nothing(raw),
             Leaf::Warnings => chunk.warnings = Some(raw),
-            Leaf::OtherChoice => {
-                chunk.choices = chunk.choices.saturating_add(u32::from(raw.starts_with('{')));
-            }
             Leaf::Message => chunk.is_message |= !json::is_blank(raw),
             Leaf::Detail => chunk.is_detail |= !json::is_blank(raw),
             Leaf::Kind => chunk.kind = Some(raw),
@@ -307,7 +326,7 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
     }
 
     fn odd(&mut self, place: Place) {
-        self.chunk.is_unread |= !matches!(place, Place::Groq);
+        self.chunk.is_unread |= !matches!(place, Place::Groq | Place::Other | Place::OtherMessage);
     }
 
     fn close(&mut self, place: Place) {
@@ -316,6 +335,7 @@ impl<'a> Table<'a> for Reading<'_, 'a> {
             Place::Choices if !self.chosen && self.chunk.choices > 1 => {
                 self.chunk.choice = *self.first.take().unwrap_or_default();
             }
+            Place::Choices if !self.others.is_empty() => self.join_others(),
             Place::Message => self.in_message = false,
             Place::Call | Place::Legacy if self.calls().last().is_some_and(CallFragment::is_empty) => {
                 self.calls().pop();
@@ -330,7 +350,9 @@ impl<'a> CallFragment<'a> {
         let filled = |text: &Cow<'a, str>| !text.is_empty();
         let any = || json::text(raw).unwrap_or(Cow::Borrowed(raw));
         match leaf {
-            Leaf::CallIndex => self.index = json::integer(raw).filter(|index| *index >= 0),
+            Leaf::CallIndex => {
+                self.index = json::integer_or_text(raw).filter(|index| *index >= 0);
+            }
             // A number, as legacy servers send it, is an id too.
             Leaf::CallId => self.id = Some(any()).filter(filled),
             Leaf::Name => self.name = json::text(raw).filter(filled).or(self.name.take()),

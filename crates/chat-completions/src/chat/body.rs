@@ -6,7 +6,7 @@ use alloc::string::ToString;
 use super::{
     members::{self, Place},
     messages,
-    rules::Rules,
+    rules::{Rules, Thinking},
     validate,
     writer::Writer,
 };
@@ -45,12 +45,10 @@ pub(super) fn write(request: &ChatRequest, model: &str, rules: &Rules, out: &mut
     if let Some(format) = &request.response_format {
         response_format(format, out);
     }
-    if let Some(effort) = request
-        .reasoning_effort
-        .as_ref()
-        .filter(|_| rules.reasoning_effort)
+    if let Some(effort) = &request.reasoning_effort
+        && rules.sends_effort(request)
     {
-        out.member("reasoning_effort", effort);
+        reasoning_effort(effort, rules.thinking, out);
     }
     for extra in request.extras.iter().filter(|extra| rules.sends(&extra.key)) {
         out.name(&extra.key);
@@ -68,6 +66,21 @@ pub(super) fn list<T>(items: &[T], out: &mut Writer<'_>, each: impl Fn(&T, &mut 
         each(item, out);
     }
     out.raw("]");
+}
+
+/// Some models know only whether they reason.
+fn reasoning_effort(effort: &str, thinking: Thinking, out: &mut Writer<'_>) {
+    let is_on = !matches!(effort, "none" | "off");
+    out.name(thinking.member());
+    out.raw(match (thinking, is_on) {
+        (Thinking::Effort, _) => return out.string(effort),
+        (Thinking::Zai, true) => "{\"type\":\"enabled\"}",
+        (Thinking::Zai, false) => "{\"type\":\"disabled\"}",
+        (Thinking::Template, true) => "{\"enable_thinking\":true}",
+        (Thinking::Template, false) => "{\"enable_thinking\":false}",
+        (Thinking::Qwen, true) => "true",
+        (Thinking::Qwen, false) => "false",
+    });
 }
 
 fn tool(tool: &Tool, rules: &Rules, out: &mut Writer<'_>) {

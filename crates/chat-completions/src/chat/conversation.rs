@@ -40,6 +40,7 @@ pub(super) fn check(
         is_empty: true,
         reasoning_left_out: None,
         media_moved: None,
+        retyped: None,
         renamed_role: None,
         warnings: Vec::new(),
     };
@@ -65,6 +66,7 @@ struct Check<'a> {
     /// The first message to which each applies.
     reasoning_left_out: Option<usize>,
     media_moved: Option<usize>,
+    retyped: Option<usize>,
     renamed_role: Option<usize>,
     warnings: Vec<Warning>,
 }
@@ -169,13 +171,15 @@ impl<'a> Check<'a> {
         invalid(&format!("messages[{message}].tool_calls[{at}].id"), &what)
     }
 
-    fn content(&self, message: usize, parts: &[ContentPart]) -> Checked {
+    fn content(&mut self, message: usize, parts: &[ContentPart]) -> Checked {
         for (at, part) in parts.iter().enumerate() {
             let path = || format!("messages[{message}].content[{at}]");
             let is_image = match part {
                 ContentPart::Text(_) => continue,
                 ContentPart::Media(media) => {
-                    image::check(&path(), media)?;
+                    if image::check(&path(), media)? {
+                        self.retyped.get_or_insert(message);
+                    }
                     true
                 }
                 ContentPart::Other(other) => {
@@ -231,6 +235,10 @@ impl<'a> Check<'a> {
                  result holds text alone."
             );
             warn(&mut self.warnings, "tool-media-moved", message);
+        }
+        if let Some(at) = self.retyped {
+            let message = format!("An image of messages[{at}] was sent with the media type of its bytes.");
+            warn(&mut self.warnings, "media-type-corrected", message);
         }
         if let Some(at) = self.renamed_role {
             let message = format!(

@@ -114,6 +114,11 @@ pub(super) fn meaning(word: &str) -> Meaning {
         .map_or(Meaning::Unknown, |(meaning, _)| *meaning)
 }
 
+/// Whether a word is none: some servers write the missing value as a text.
+pub(super) fn is_none(word: &str) -> bool {
+    matches!(word, "" | "null" | "None")
+}
+
 /// The letters of a word, in lower case: backends differ in the rest.
 fn squashed(word: &str) -> String {
     let letters = word.chars().filter(char::is_ascii_alphanumeric);

@@ -5,10 +5,11 @@ use alloc::{string::String, vec::Vec};
 use crate::{error::header, upstream::Upstream};
 
 /// Headers that are read later. The rest is not held while the response lasts.
-const RETAINED: [&str; 13] = [
+const RETAINED: [&str; 15] = [
     "content-type",
     "date",
     "inference-id",
+    "ratelimit-reset",
     "retry-after",
     "retry-after-ms",
     "x-error-message",
@@ -16,6 +17,7 @@ const RETAINED: [&str; 13] = [
     "x-inference-request-id",
     "x-ratelimit-remaining-requests",
     "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset",
     "x-ratelimit-reset-requests",
     "x-ratelimit-reset-tokens",
     "x-request-id",

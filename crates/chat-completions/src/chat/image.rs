@@ -1,18 +1,29 @@
-//! Validation of images: the declared type has to match the bytes, since a backend that decodes them fails late and
-//! with a poor message. This module must not know how images are written.
+//! Validation of images. The bytes decide the type: a backend that decodes them by another one fails late and with a
+//! poor message. This module must not know how images are written.
 
 use alloc::{borrow::Cow, format, string::String};
 
-use super::validate::{Checked, invalid, unsupported};
+use super::validate::{invalid, unsupported};
 use crate::{
-    contract::types::{Media, MediaSource},
+    contract::types::{Error, Media, MediaSource},
     warning::quote,
 };
 
-/// Validates an image: its declared type, its source, and its bytes.
-pub(super) fn check(path: &str, media: &Media) -> Checked {
+/// Media types that say nothing about the bytes.
+const NO_TYPES: [&str; 4] = ["", "*/*", "image", "application/octet-stream"];
+
+/// Validates an image: its declared type, its source, and its bytes. Returns whether the bytes have another type than
+/// the declared one; it is sent with theirs.
+pub(super) fn check(path: &str, media: &Media) -> Result<bool, Error> {
     let declared = essence(&media.mime_type);
+    let actual = match &media.source {
+        MediaSource::Data(data) => magic(data),
+        MediaSource::Url(_) => None,
+    };
     let Some(subtype) = declared.strip_prefix("image/") else {
+        if actual.is_some() && NO_TYPES.contains(&&*declared) {
+            return Ok(true);
+        }
         let what = quote(&declared) + " cannot be sent; this provider takes text and images";
         return unsupported(
             path,
@@ -28,7 +39,6 @@ pub(super) fn check(path: &str, media: &Media) -> Checked {
             }
         }
         MediaSource::Data(data) => {
-            let actual = magic(data);
             let is_known = matches!(
                 subtype,
                 "png" | "jpeg" | "gif" | "webp" | "bmp" | "tiff" | "avif" | "heic"
@@ -43,17 +53,17 @@ pub(super) fn check(path: &str, media: &Media) -> Checked {
             {
                 return invalid(path, "has an invalid media type");
             }
-            if actual.map_or(is_known || subtype == "*", |actual| {
-                subtype != "*" && actual != subtype
-            }) {
-                let found = actual.map_or(String::from("of no known image type"), |name| {
-                    format!("image/{name}")
-                });
-                return invalid(path, &format!("says {declared}, but the bytes are {found}"));
-            }
+            let Some(actual) = actual else {
+                if is_known || subtype == "*" {
+                    let what = format!("says {declared}, but the bytes are of no known image type");
+                    return invalid(path, &what);
+                }
+                return Ok(false);
+            };
+            return Ok(subtype != "*" && actual != subtype);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// The media type of checked bytes as it is sent.

@@ -177,7 +177,7 @@ impl ResponseDecoder {
         let counts = usage.is_none_or(|new| usage::is_any(&new) || !usage::is_any(&self.usage));
         self.extras.store(chunk, counts);
         if let Some(usage) = usage.filter(|_| counts) {
-            self.usage = usage;
+            usage::update(&mut self.usage, &usage);
         }
     }
 
@@ -220,6 +220,9 @@ impl ResponseDecoder {
         }
         let meaning = self.finish_word.as_deref().map(finish::meaning);
         let is_cut = meaning.is_some_and(finish::Meaning::is_cut);
+        if matches!(meaning, Some(finish::Meaning::Done | finish::Meaning::Stopped)) {
+            self.tools.drop_placeholder();
+        }
         if let Err(broken) = self.tools.finish(is_cut, &mut self.events) {
             return self.fail(transport_error::broken_call(broken, meaning));
         }
@@ -281,9 +284,15 @@ impl ResponseDecoder {
         }
     }
 
+    /// Emits what is held back.
+    fn flush(&mut self) {
+        self.think_tags.flush(&mut self.events);
+        self.tools.flush(&mut self.events);
+    }
+
     fn fail(&mut self, error: Error) {
         self.settle();
-        self.think_tags.flush(&mut self.events);
+        self.flush();
         self.result.get_or_insert(Err(error));
     }
 }

@@ -34,11 +34,14 @@ pub(super) fn retry_after_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
 }
 
 /// When the limit that was reached is renewed, as some backends say of each of two limits. Without a limit that says that
-/// nothing remains, the one that is renewed first.
+/// nothing remains, the one that is renewed first. A time that is too long for a wait is a date.
 pub(super) fn reset_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
     let limits = [
         ("x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"),
         ("x-ratelimit-reset-tokens", "x-ratelimit-remaining-tokens"),
+        // Without a name of what is limited, there is one limit.
+        ("ratelimit-reset", ""),
+        ("x-ratelimit-reset", ""),
     ];
     let reset = |name: &str| exact(&header(headers, name)?).filter(|ms| *ms <= LONGEST_RESET_MS);
     let is_reached = |name: &str| header(headers, name).is_some_and(|left| left.trim() == "0");
@@ -224,6 +227,9 @@ mod tests {
         let reached = [both[0], both[1], ("x-ratelimit-remaining-tokens", "0")];
         assert_eq!(reset(&reached), Some(86_400));
         assert_eq!(reset(&[("x-ratelimit-reset-tokens", "1764000000")]), None);
+        assert_eq!(reset(&[("ratelimit-reset", "7")]), Some(7000));
+        assert_eq!(reset(&[("x-ratelimit-reset", "7")]), Some(7000));
+        assert_eq!(reset(&[("x-ratelimit-reset", "1764000000000")]), None);
         assert_eq!(reset(&[]), None);
     }
 

@@ -3,7 +3,10 @@
 
 use alloc::{borrow::ToOwned, string::String};
 
-use crate::{contract::types::Model, json};
+use crate::{
+    contract::types::{ChatRequest, Extra, Model},
+    json,
+};
 
 /// The key of a configured model's extras that holds OpenClaw's compatibility settings.
 const COMPAT: &str = "compat";
@@ -21,6 +24,31 @@ pub(super) enum Replay {
     None,
 }
 
+/// How the reasoning effort is sent. Names and forms are OpenClaw's (`thinkingFormat`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thinking {
+    /// `reasoning_effort`, as it is.
+    Effort,
+    /// `thinking`, on or off (`zai`).
+    Zai,
+    /// `enable_thinking` (`qwen`).
+    Qwen,
+    /// The same for the chat template (`qwen-chat-template`).
+    Template,
+}
+
+impl Thinking {
+    /// The member of the request.
+    pub(super) fn member(self) -> &'static str {
+        match self {
+            Self::Effort => "reasoning_effort",
+            Self::Zai => "thinking",
+            Self::Qwen => "enable_thinking",
+            Self::Template => "chat_template_kwargs",
+        }
+    }
+}
+
 /// How a request is written for one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
@@ -34,6 +62,8 @@ pub(super) struct Rules {
     pub(super) needs_reasoning: bool,
     /// Whether `reasoning_effort` is sent.
     pub(super) reasoning_effort: bool,
+    /// How it is sent.
+    pub(super) thinking: Thinking,
     /// Whether `strict` is sent with tools.
     pub(super) strict: bool,
     /// False if the settings say that the model takes no tools.
@@ -62,6 +92,7 @@ impl Default for Rules {
             replay: Replay::ToolCalls,
             needs_reasoning: false,
             reasoning_effort: true,
+            thinking: Thinking::Effort,
             strict: true,
             tools: true,
             tool_result_name: false,
@@ -109,6 +140,13 @@ impl Rules {
         }
     }
 
+    /// Whether the reasoning effort of this request is sent: not if an extra has its place.
+    pub(super) fn sends_effort(&self, request: &ChatRequest) -> bool {
+        let is_member = |extra: &Extra| extra.key == self.thinking.member();
+        let is_free = self.thinking == Thinking::Effort || !request.extras.iter().any(is_member);
+        is_free && (self.reasoning_effort || self.thinking != Thinking::Effort)
+    }
+
     fn compat(&mut self, key: &str, value: &str) {
         let is_off = value == "false";
         let is_on = value == "true";
@@ -127,6 +165,14 @@ impl Rules {
             "requiresReasoningContentOnAssistantMessages" if is_on => {
                 self.needs_reasoning = true;
                 self.replay = Replay::All;
+            }
+            "thinkingFormat" => {
+                self.thinking = match json::text(value).as_deref() {
+                    Some("zai") => Thinking::Zai,
+                    Some("qwen") => Thinking::Qwen,
+                    Some("qwen-chat-template") => Thinking::Template,
+                    _ => Thinking::Effort,
+                }
             }
             "maxTokensField" if json::text(value).as_deref() == Some("max_completion_tokens") => {
                 self.max_tokens_field = "max_completion_tokens".to_owned();

@@ -5,18 +5,24 @@
 //! to: its id or index is new, its name differs after arguments, or it would append a second JSON value to the
 //! arguments. A name that precedes all arguments may be split.
 //!
-//! A call that is repeated with its id and the same complete arguments is the same call. Other arguments after
+//! A call that is repeated with its id and the same complete arguments is the same call, and so is one that moves to
+//! another index before its first argument. Complete arguments that are repeated alone, or within one value, count
+//! once. Other arguments after
 //! complete ones under one id and index are an error, not a second call, unless both stand in one list: each element
 //! of a list is a call.
 //!
 //! The start event of a call is emitted with its first arguments, since its name is complete then. No call ends
 //! before all can: until the end, more may belong to any of them. Arguments that are empty or `null` in the end
-//! become `{}`, unless the response was cut, which may have cut the arguments too. To decide this, nothing is emitted
-//! while the arguments could still become `null`. Ids that are missing or not unique are generated.
+//! become `{}`, unless the response was cut, which may have cut the arguments too. An `{}` that real arguments follow
+//! stands for none. To decide this, nothing is emitted while the arguments are `{}` or could still become `null`. Ids
+//! that are missing or not unique are generated.
+
+mod arguments;
 
 use alloc::{format, string::String, vec::Vec};
 use core::mem;
 
+use self::arguments::{is_blank, is_nothing, is_whole, may_be_nothing, once};
 use super::events::Events;
 use crate::{json, wire::chunk::CallFragment};
 
@@ -123,7 +129,7 @@ impl Tools {
         if self.comes_again(fragment) {
             return;
         }
-        let at = match self.find(fragment) {
+        let at = match self.find(fragment, chunk) {
             Some((at, by)) if !self.begins(at, by, fragment, chunk) => {
                 self.announce(by, fragment);
                 at
@@ -132,7 +138,10 @@ impl Tools {
                 self.too_many = true;
                 return;
             }
-            _ => self.add(fragment),
+            _ => {
+                self.flush(events);
+                self.add(fragment)
+            }
         };
         let Some(call) = self.calls.get_mut(at) else {
             return;
@@ -153,10 +162,25 @@ impl Tools {
             self.start_to(at, events);
         }
         if let Some(call) = self.calls.get_mut(at)
-            && (call.given > 0 || !"null".starts_with(call.arguments.trim_end()))
+            && (call.given > 0 || !may_be_nothing(&call.arguments))
         {
             call.give(events);
         }
+    }
+
+    /// Emits arguments that are `{}` so far.
+    pub(super) fn flush(&mut self, events: &mut Events) {
+        for call in &mut self.calls {
+            if call.arguments.starts_with('{') {
+                call.give(events);
+            }
+        }
+    }
+
+    /// Drops a last call that says nothing: a placeholder beside a text.
+    pub(super) fn drop_placeholder(&mut self) {
+        self.calls
+            .pop_if(|call| call.name.is_empty() && is_nothing(&call.arguments));
     }
 
     /// Ends all calls: no more fragments follow. If a call is incomplete, it is the error, and none ends. If the
@@ -165,6 +189,7 @@ impl Tools {
         if self.too_many {
             return Err(Broken::TooMany);
         }
+        self.flush(events);
         for call in &mut self.calls {
             let is_bare = call.arguments.is_empty();
             self.has_bare |= is_bare;
@@ -206,7 +231,7 @@ impl Tools {
 
     /// The call that a fragment may continue: `None` if there is none yet, or if another call with another index has
     /// the same id.
-    fn find(&self, fragment: &CallFragment<'_>) -> Option<(usize, By)> {
+    fn find(&self, fragment: &CallFragment<'_>, chunk: u32) -> Option<(usize, By)> {
         if let Some(id) = fragment.id.as_deref() {
             let of_id = |call: &Call| call.wire_id.as_deref() == Some(id);
             let both = |call: &Call| of_id(call) && call.wire_index == fragment.index;
@@ -216,7 +241,7 @@ impl Tools {
                 .rposition(both)
                 .or_else(|| self.calls.iter().rposition(of_id));
             if let Some(at) = found {
-                return self.repeats_id(at, fragment).then_some((at, By::Id));
+                return self.repeats_id(at, fragment, chunk).then_some((at, By::Id));
             }
         }
         let of_index = |index| self.calls.iter().rposition(|call| call.wire_index == Some(index));
@@ -227,12 +252,18 @@ impl Tools {
     }
 
     /// Whether an id of an existing call means that call. Some servers give all calls one id, and each an index of
-    /// its own.
-    fn repeats_id(&self, at: usize, fragment: &CallFragment<'_>) -> bool {
-        let (Some(_), Some(call)) = (&fragment.name, self.calls.get(at)) else {
+    /// its own. Others give a call a new index with its first argument.
+    fn repeats_id(&self, at: usize, fragment: &CallFragment<'_>, chunk: u32) -> bool {
+        let (Some(name), Some(call)) = (&fragment.name, self.calls.get(at)) else {
             return true;
         };
-        !is_other(call.wire_index, fragment.index)
+        let moves = || {
+            call.arguments.is_empty()
+                && call.named_in != chunk
+                && **name == *call.name
+                && fragment.arguments.is_some()
+        };
+        !is_other(call.wire_index, fragment.index) || moves()
     }
 
     /// Whether a fragment begins a call instead of continuing the one it matched.
@@ -329,9 +360,15 @@ impl Call {
     }
 
     fn extend(&mut self, fragment: &str) {
+        if fragment == self.arguments && is_whole(fragment) {
+            return;
+        }
+        if self.given == 0 && self.arguments == "{}" && fragment.trim_start().starts_with('{') {
+            self.arguments.clear();
+        }
         // White space before a value is insignificant, and holding it back would have no bound.
         let fragment = if self.arguments.is_empty() {
-            fragment.trim_start()
+            once(fragment.trim_start())
         } else {
             fragment
         };
@@ -353,18 +390,4 @@ impl Call {
 /// Whether both are known and differ.
 fn is_other(mine: Option<i64>, theirs: Option<i64>) -> bool {
     mine.zip(theirs).is_some_and(|(mine, theirs)| mine != theirs)
-}
-
-fn is_blank(text: &str) -> bool {
-    text.trim().is_empty()
-}
-
-/// Whether arguments say that there are none.
-fn is_nothing(arguments: &str) -> bool {
-    matches!(arguments.trim(), "" | "null")
-}
-
-/// Whether arguments are a whole object. The look at the last character spares reading all of them each time.
-fn is_whole(arguments: &str) -> bool {
-    arguments.trim_end().ends_with('}') && json::is_object(arguments)
 }

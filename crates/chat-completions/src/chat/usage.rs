@@ -27,7 +27,7 @@ pub(super) fn parse(raw: &str) -> Option<Usage> {
             }
             _ => return,
         };
-        *place = json::count(value).or(*place);
+        *place = count(value).or(*place);
     });
     (usage != NONE).then_some(usage)
 }
@@ -42,9 +42,22 @@ pub(super) fn is_any(usage: &Usage) -> bool {
 fn member(raw: &str, name: &str, place: &mut Option<u32>) {
     json::members(raw, &mut |key, value| {
         if key == name {
-            *place = json::count(value).or(*place);
+            *place = count(value).or(*place);
         }
     });
+}
+
+/// A count, also as a text.
+fn count(raw: &str) -> Option<u32> {
+    json::count(json::unquoted(raw))
+}
+
+/// Replaces the counts that are known anew: some servers send those of the input first.
+pub(super) fn update(usage: &mut Usage, new: &Usage) {
+    usage.input_tokens = new.input_tokens.or(usage.input_tokens);
+    usage.cached_input_tokens = new.cached_input_tokens.or(usage.cached_input_tokens);
+    usage.output_tokens = new.output_tokens.or(usage.output_tokens);
+    usage.reasoning_tokens = new.reasoning_tokens.or(usage.reasoning_tokens);
 }
 
 #[cfg(test)]
@@ -62,7 +75,7 @@ mod tests {
         for raw in [
             r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,"prompt_tokens_details":
                {"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":3}}"#,
-            r#"{"input_tokens":10.0,"output_tokens":5,"reasoning_tokens":3,"prompt_cache_hit_tokens":4,
+            r#"{"input_tokens":10.0,"output_tokens":"5","reasoning_tokens":3,"prompt_cache_hit_tokens":4,
                "prompt_tokens_details":null,"completion_tokens_details":[]}"#,
         ] {
             assert_eq!(parse(raw).unwrap(), expected);

@@ -41,8 +41,8 @@ pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> R
         );
         warn(&mut warnings, "members-left-out", message);
     }
-    if request.reasoning_effort.is_some() && !rules.reasoning_effort {
-        let message = "The settings say that this model takes no reasoning effort; it was not sent.";
+    if request.reasoning_effort.is_some() && !rules.sends_effort(request) {
+        let message = "The reasoning effort was not sent: by the settings, or since the request switches reasoning itself.";
         warn(&mut warnings, "reasoning-effort-left-out", message.to_owned());
     }
     Ok(warnings)

@@ -6,14 +6,14 @@ use super::{
     message::{Found, find, readable},
     wait,
     words::{
-        FEATURES, FILTERED, NO_MODEL, NO_MODEL_WORDS, OVERFLOW, OVERLOADED, RATE_LIMITED, REFUSAL, REFUSED,
-        RETIRED, UNPAID, UNREADABLE,
+        FEATURES, FILTERED, NO_CHAT, NO_MODEL, OVERFLOW, OVERLOADED, RATE_LIMITED, REFUSAL, REFUSED, RETIRED,
+        UNPAID, UNREADABLE, WAIT,
     },
 };
 use crate::{
     contract::types::{Error, ErrorKind, Extra},
     json,
-    text::{contains, lossy},
+    text::{contains, lossy, split_once},
 };
 
 /// The error of a response with an error status. Header names may have any case. The hint is added by
@@ -44,13 +44,15 @@ pub fn from_event(data: &str) -> Error {
     build(found.status, found, message)
 }
 
-/// Whether an object with a `message` is marked as an error: by a code, a status or its type.
+/// Whether an object with a `message` is marked as an error: by a code, or by a status or a type that says so. Heartbeats
+/// have them as well: `"status":"queued"`.
 pub(crate) fn says_error(raw: &str) -> bool {
     let mut says = false;
     json::members(raw, &mut |key, value| {
-        says |= match key {
-            "code" | "status" | "status_code" | "type" | "error_type" => !json::is_blank(value),
-            "object" => value == "\"error\"",
+        says |= match (key, json::integer_or_text(value)) {
+            ("code" | "status" | "status_code" | "type" | "error_type", Some(number)) => number >= 400,
+            ("code" | "status_code" | "error_type", None) => !json::is_blank(value),
+            ("status" | "type" | "object", None) => any(&value.to_ascii_lowercase(), &["error", "fail"]),
             _ => false,
         };
     });
@@ -60,7 +62,8 @@ pub(crate) fn says_error(raw: &str) -> bool {
 fn build(status: Option<u16>, found: Found, message: String) -> Error {
     let code = found.code.clone().or_else(|| found.class.clone());
     let text = format!("{} {}", code.as_deref().unwrap_or_default(), message).to_ascii_lowercase();
-    let is_unreadable = status.is_none_or(|status| status == 400) && any(&text, UNREADABLE);
+    let is_unreadable = status.is_none_or(|status| status == 400)
+        && (found.failed_generation.is_some() || any(&text, UNREADABLE));
     let kind = if is_unreadable {
         ErrorKind::Upstream
     } else {
@@ -98,7 +101,7 @@ fn is_retryable(kind: ErrorKind, status: Option<u16>, class: &str) -> bool {
         {
             false
         }
-        Some(400 | 422) => matches!(kind, RateLimited | Upstream),
+        Some(400 | 422 | 498) => matches!(kind, RateLimited | Upstream),
         Some(status) => matches!(status, 408 | 409 | 425 | 429 | 500..=599),
         // No status: retryable unless the class blames the request.
         None => !any(class, &["invalid", "validation"]),
@@ -109,8 +112,10 @@ fn is_retryable(kind: ErrorKind, status: Option<u16>, class: &str) -> bool {
 fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind {
     let Some(status) = status else {
         // Without a status, the message alone is too weak evidence; a code is machine-readable.
+        // A validator's message is about the request.
         let code = code.to_ascii_lowercase();
-        return plain_kind(&code, &code).unwrap_or(ErrorKind::Upstream);
+        let text = if code == "validation" { text } else { &code };
+        return plain_kind(&code, text).unwrap_or(ErrorKind::Upstream);
     };
     match status {
         300..=399 => ErrorKind::Protocol,
@@ -118,6 +123,7 @@ fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind
         401 => ErrorKind::Unauthenticated,
         402 => ErrorKind::PaymentRequired,
         403 if is_html => ErrorKind::Upstream,
+        403 if contains(text, "model_permission_blocked") => ErrorKind::ModelUnavailable,
         403 if any(text, UNPAID) => ErrorKind::PaymentRequired,
         403 if any(text, FILTERED) => ErrorKind::ContentFiltered,
         403 => ErrorKind::PermissionDenied,
@@ -127,7 +133,11 @@ fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind
         413 => ErrorKind::ContextOverflow,
         429 if any(text, UNPAID) => ErrorKind::PaymentRequired,
         429 => ErrorKind::RateLimited,
-        500..=599 if any(text, OVERFLOW) => ErrorKind::ContextOverflow,
+        // Groq's own status.
+        498 if contains(text, "capacity") => ErrorKind::Upstream,
+        500..=599 if overflows(text) => ErrorKind::ContextOverflow,
+        500 if refuses_feature(text) => ErrorKind::Unsupported,
+        501 => ErrorKind::Unsupported,
         // A conflict, or too early: it concerns another request, and passes with it.
         409 | 424 | 425 | 500..=599 => ErrorKind::Upstream,
         405..=499 => ErrorKind::InvalidRequest,
@@ -137,29 +147,43 @@ fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind
 
 /// The kinds that the code or message alone decides, whatever the status.
 fn plain_kind(code: &str, text: &str) -> Option<ErrorKind> {
-    if any(text, OVERFLOW) {
+    if overflows(text) {
         Some(ErrorKind::ContextOverflow)
     } else if any(text, UNPAID) {
         Some(ErrorKind::PaymentRequired)
     } else if any(text, FILTERED) {
         Some(ErrorKind::ContentFiltered)
-    } else if RATE_LIMITED.iter().any(|known| known.eq_ignore_ascii_case(code)) {
+    } else if contains(text, WAIT) || RATE_LIMITED.iter().any(|known| known.eq_ignore_ascii_case(code)) {
         Some(ErrorKind::RateLimited)
     } else {
         None
     }
 }
 
+fn overflows(text: &str) -> bool {
+    any(text, OVERFLOW) && !contains(text, WAIT)
+}
+
 fn bad_request(code: &str, text: &str) -> ErrorKind {
-    let is_no_model = NO_MODEL.contains(&code) || any(text, NO_MODEL_WORDS) || any(text, RETIRED);
+    let is_no_model = any(text, NO_MODEL) || any(text, NO_CHAT) || any(text, RETIRED) || refuses_model(text);
     match plain_kind(code, text) {
         Some(ErrorKind::ContextOverflow) => ErrorKind::ContextOverflow,
         _ if is_no_model => ErrorKind::ModelUnavailable,
         Some(kind) => kind,
-        None if REFUSED.contains(&code) || refuses_feature(text) => ErrorKind::Unsupported,
+        None if any(text, REFUSED) || refuses_feature(text) => ErrorKind::Unsupported,
         None if any(text, OVERLOADED) => ErrorKind::Upstream,
         None => ErrorKind::InvalidRequest,
     }
+}
+
+/// Whether a message in lower case refuses a model by its name, which may hold the name of a feature.
+fn refuses_model(text: &str) -> bool {
+    let refused = split_once(text, "model ").and_then(|(_, named)| split_once(named, " "));
+    refused.is_some_and(|(name, rest)| {
+        name.bytes().any(|byte| matches!(byte, b'/' | b'-'))
+            && rest.starts_with("is not supported")
+            && !any(rest, FEATURES)
+    })
 }
 
 /// Whether a message in lower case refuses a feature of the request.
@@ -172,7 +196,7 @@ pub(super) fn any(text: &str, words: &[&str]) -> bool {
 }
 
 /// The message where the upstream has none that can be shown.
-fn plain(status: u16, is_html: bool) -> String {
+pub(super) fn plain(status: u16, is_html: bool) -> String {
     let words = match status {
         300..=399 => "a redirect, which is not followed",
         400 => "Bad Request",
@@ -187,6 +211,7 @@ fn plain(status: u16, is_html: bool) -> String {
         424 => "Failed Dependency",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
+        501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",

@@ -2,7 +2,7 @@
 
 use super::{
     classify::{any, refuses_feature},
-    words::{RETIRED, SUSPENDED},
+    words::{NO_CHAT, RETIRED, SUSPENDED},
 };
 use crate::{
     contract::types::{Error, ErrorKind},
@@ -23,7 +23,7 @@ pub enum Cause {
     Credit,
     /// The credential lacks a permission.
     Permission,
-    /// A backend's own network refused the call, with a page.
+    /// A backend's own network refused the call.
     Network,
     /// The model is no chat model.
     NoChatModel,
@@ -68,9 +68,9 @@ impl Cause {
             ErrorKind::Unauthenticated => Self::Credential,
             ErrorKind::PaymentRequired => Self::Credit,
             ErrorKind::PermissionDenied => Self::Permission,
-            // A refusal with this status comes from the backend's own network only if it is a page.
+            // A refusal with this status is of this kind only if it comes from the backend's own network.
             ErrorKind::Upstream if error.status == Some(403) => Self::Network,
-            ErrorKind::ModelUnavailable if says("not a chat model") => Self::NoChatModel,
+            ErrorKind::ModelUnavailable if any(text, NO_CHAT) => Self::NoChatModel,
             ErrorKind::ModelUnavailable if error.status == Some(410) || any(text, RETIRED) => Self::Retired,
             ErrorKind::ModelUnavailable if error.status == Some(404) && !says("model") => Self::Address,
             ErrorKind::ModelUnavailable => Self::Model,

@@ -7,8 +7,11 @@
 
 use alloc::{borrow::Cow, format, string::String};
 
-use super::wait;
-use crate::{json, text::split_once};
+use super::{classify::plain, wait};
+use crate::{
+    json,
+    text::{contains, split_once},
+};
 
 /// The longest message, in bytes.
 pub const MESSAGE_LIMIT: usize = 4096;
@@ -31,7 +34,7 @@ pub(super) struct Found {
     pub(super) place: Option<String>,
     /// How long to wait, from a field of its own.
     pub(super) wait_ms: Option<u32>,
-    /// Whether the body is an HTML page.
+    /// Whether the body is an HTML page, or says what the page of a network in front of the backend says.
     pub(super) is_html: bool,
     /// Whether the message is a body of plain text.
     pub(super) is_plain: bool,
@@ -62,6 +65,8 @@ pub(super) fn find(body: &str, is_html: bool) -> Found {
     Found {
         message: words(text),
         is_plain: true,
+        // Cloudflare's refusals have such numbers.
+        is_html: text.starts_with("error code: 1"),
         ..Found::default()
     }
 }
@@ -151,7 +156,9 @@ fn object(raw: &str, depth: u8) -> Found {
                 found.code = word(value);
                 found.status = found.status.or_else(|| status(value));
             }
-            "retry_after" | "estimated_time" => found.wait_ms = found.wait_ms.or_else(|| seconds(value)),
+            "retry_after" | "retry_after_seconds" | "estimated_time" => {
+                found.wait_ms = found.wait_ms.or_else(|| seconds(value));
+            }
             "retry_after_ms" => found.wait_ms = milliseconds(value).or(found.wait_ms),
             "error" => parts[0] = Some(value),
             "message" | "msg" => parts[1] = Some(value),
@@ -160,8 +167,11 @@ fn object(raw: &str, depth: u8) -> Found {
                 found.code = word(value);
                 found.status = found.status.or_else(|| status(value));
             }
-            "status_code" | "http_status_code" | "status" => found.status = status(value).or(found.status),
+            "status_code" | "statusCode" | "http_status_code" | "status" => {
+                found.status = status(value).or(found.status);
+            }
             "type" | "error_type" => found.class = word(value),
+            "cloudflare_error" => found.is_html = value == "true",
             "failed_generation" => found.failed_generation = Some(String::from(value)),
             "loc" => found.place = Some(String::from(value)),
             _ => {}
@@ -170,6 +180,14 @@ fn object(raw: &str, depth: u8) -> Found {
     if found.place.is_some() {
         // A validator's `type` names the rule, not a class of errors.
         found.class = None;
+    }
+    // The phrase of the status says less than a message beside it.
+    if parts[1].is_some()
+        && let Some(status) = found.status
+        && let Some(text) = parts[0].and_then(json::text)
+        && contains(&plain(status, false), &text)
+    {
+        parts[0] = None;
     }
     let inner = parts
         .into_iter()
@@ -186,7 +204,7 @@ fn object(raw: &str, depth: u8) -> Found {
         failed_generation: inner.failed_generation.or(found.failed_generation),
         place: inner.place.or(found.place),
         wait_ms: inner.wait_ms.or(found.wait_ms),
-        is_html: inner.is_html,
+        is_html: inner.is_html || found.is_html,
         is_plain: false,
     }
 }
@@ -218,7 +236,7 @@ fn milliseconds(raw: &str) -> Option<u32> {
 
 /// A number that can be an HTTP status, also as text.
 fn status(raw: &str) -> Option<u16> {
-    let number = json::integer(raw).or_else(|| json::integer(&json::text(raw)?))?;
+    let number = json::integer_or_text(raw)?;
     u16::try_from(number)
         .ok()
         .filter(|status| (300..600).contains(status))

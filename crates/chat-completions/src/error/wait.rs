@@ -16,13 +16,14 @@ const LEADS: [&str; 10] = [
     "please wait",
 ];
 /// Words between phrase and time, or between the parts of a time.
-const FILLERS: [&str; 7] = [
+const FILLERS: [&str; 8] = [
     "about",
     "approximately",
     "around",
     "at",
     "least",
     "another",
+    "for",
     "and",
 ];
 
@@ -149,6 +150,7 @@ mod tests {
             ("try again in a few minutes", None),
             ("try again in .", None),
             ("Please wait 5 seconds.", Some(5000)),
+            ("Please wait for 30 seconds.", Some(30_000)),
             ("you have to wait for the quota", None),
             ("", None),
         ] {

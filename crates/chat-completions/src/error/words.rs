@@ -2,24 +2,23 @@
 
 /// Phrases for an input that is too long. Not those for a limit on the output alone.
 pub(super) const OVERFLOW: &[&str] = &[
-    "maximum context length",
-    "maximum context limit",
+    "context length",
+    "context limit",
     "maximum model length",
     "maximum prompt length",
     "maximum input length",
     "maximum allowed input length",
+    "maximum allowed length",
+    "maximum sequence length",
+    "the max_model_len",
+    "exceed max_num_tokens",
     "reduce the length of the",
-    "available context size",
-    "context window exceeds",
+    "context size",
+    "context window",
     "context_window_exceeded",
-    "exceed context limit",
     "exceed_context_size",
     "exceeded model token limit",
     "context_length_exceeded",
-    "context length exceeded",
-    "model's context length",
-    "exceeds the context length",
-    "than the context length",
     "too large for model with",
     "prompt is too long",
     "prompt too long",
@@ -28,19 +27,29 @@ pub(super) const OVERFLOW: &[&str] = &[
     "input length should be",
     "too many tokens",
     "too many input tokens",
+    "input token count",
+    "prompt token count",
+    "more than max tokens",
+    "token limit exceeded",
+    "request_too_large",
     "maximum allowed token size",
     "exceeds the maximum number of tokens",
     "total tokens exceed",
-    "exceeds the context window",
-    "exceed the context window",
     "`inputs` must have less than",
     "max_new_tokens` must be <=",
     "max_new_tokens must be <=",
 ];
+/// A phrase for a limit on tokens in some time, whatever else the message says.
+pub(super) const WAIT: &str = "please wait before";
 /// Phrases for model output that the backend could not parse.
 pub(super) const UNREADABLE: &[&str] = &[
     "tool_use_failed",
     "output_parse_failed",
+    "json_validate_failed",
+    "generate tool_calls",
+    // gpt-oss wrote no valid message.
+    "remaining in message header",
+    "expecting start token",
     "post processor",
     "expecting ',' delimiter",
 ];
@@ -55,6 +64,9 @@ pub(super) const REFUSAL: &[&str] = &[
     "not a vision",
     "not accept",
     "endpoints found that support",
+    "unavailable now",
+    "unknown variant `image",
+    "only supported by",
     // Not a refusal: vLLM's limit on the number of images.
     "at most 0 ",
     // A command-line option of the server, which the client cannot set.
@@ -93,21 +105,29 @@ pub(super) const REFUSED: &[&str] = &[
     "unsupported_value",
     "unsupported_feature",
 ];
-/// Codes for a model that does not exist.
+/// Codes and phrases for a model that does not exist.
 pub(super) const NO_MODEL: &[&str] = &[
     "model_not_found",
     "model_not_supported",
     "model_not_available",
-    "model_decommissioned",
     "model_deprecated",
     "model_retired",
     "model_no_longer_available",
-];
-/// Phrases for the same.
-pub(super) const NO_MODEL_WORDS: &[&str] = &[
+    "model_terms_required",
     "model not supported by provider",
     "not supported for task",
     "access non-serverless model",
+    "unknown model",
+    "modelcode:",
+    "model not exist",
+    "model does not exist",
+    "not a valid model id",
+];
+/// Phrases for a model that does not chat.
+pub(super) const NO_CHAT: &[&str] = &[
+    "not a chat model",
+    "support chat completions",
+    "chat template is no longer",
 ];
 /// Phrases for a retired model.
 pub(super) const RETIRED: &[&str] = &[
@@ -144,6 +164,8 @@ pub(super) const FILTERED: &[&str] = &[
     "moderation_blocked",
     "data_inspection_failed",
     "inappropriate content",
+    "content exists risk",
+    "unsafe or sensitive",
 ];
 /// Codes for a rate limit.
 pub(super) const RATE_LIMITED: &[&str] = &[

@@ -84,7 +84,7 @@ impl Last {
         };
         match (reasoning.next(), reasoning.next(), delta.calls.as_slice()) {
             (Some(raw), None, []) => Some((Said::Reasoning, *raw, has_empty_text)),
-            (None, None, [call]) if call.id.is_none() && call.name.is_none() => {
+            (None, None, [call]) if call.id.is_none() && call.name.is_none() && !call.is_legacy => {
                 Some((Said::Arguments(call.index), call.raw_arguments?, has_empty_text))
             }
             // The empty text may be the one that is filled in the next chunk.

@@ -30,6 +30,8 @@ pub(super) struct Seen {
     calls: bool,
     /// Tool calls outside of deltas.
     calls_beside: bool,
+    /// Tool calls in a list. Some servers repeat them as `function_call`.
+    listed_calls: bool,
     passthrough: [bool; PASSTHROUGH.len()],
 }
 
@@ -96,6 +98,7 @@ impl ResponseDecoder {
             return;
         }
         self.seen.calls |= !choice.delta.calls.is_empty();
+        self.seen.listed_calls |= fragments.iter().any(|fragment| !fragment.is_legacy);
         self.fragments(fragments, whole.is_empty());
     }
 
@@ -105,7 +108,9 @@ impl ResponseDecoder {
         self.think_tags.flush(&mut self.events);
         self.spoke_last = false;
         for fragment in fragments {
-            self.tools.push(fragment, self.chunks, &mut self.events);
+            if !(fragment.is_legacy && self.seen.listed_calls) {
+                self.tools.push(fragment, self.chunks, &mut self.events);
+            }
         }
     }
 
@@ -129,7 +134,7 @@ impl ResponseDecoder {
         let word = choice
             .finish_reason
             .and_then(json::text)
-            .filter(|word| !word.is_empty());
+            .filter(|word| !finish::is_none(word));
         if let Some(word) = word {
             if finish::meaning(&word) == finish::Meaning::Failed {
                 return Some(match choice.error {

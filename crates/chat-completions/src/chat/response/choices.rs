@@ -1,9 +1,9 @@
 //! Selects the choice of each chunk that is the response, where a server sends more than one.
 //!
 //! A request never has `n` above 1. A single choice in a chunk belongs to the response whatever its index is: some
-//! servers count the parts of a response with it. An index that returns after another one means two parallel choices;
-//! the first is the response. To detect this before text of the other choice is emitted, the first chunk of a new
-//! index is held until the next chunk.
+//! servers count the parts of a response with it. An index that returns after another one means two parallel choices,
+//! unless it says nothing but how the response ended; the first is the response. To detect this before text of the
+//! other choice is emitted, the first chunk of a new index is held until the next chunk.
 
 use alloc::{string::String, vec::Vec};
 
@@ -61,7 +61,9 @@ impl Choices {
             }
         };
         let is_new = index != self.current;
-        self.several |= chunk.choices > 1 || (is_new && (index == first || self.seen.contains(&index)));
+        let is_back = is_new && (index == first || self.seen.contains(&index));
+        let is_silent = is_back && chunk.choice.is_silent();
+        self.several |= chunk.choices > 1 || (is_back && !is_silent);
         if self.several {
             self.held = None;
             return if index == first {
@@ -77,7 +79,7 @@ impl Choices {
             self.seen.push(self.current);
         }
         self.current = index;
-        Verdict::Hold
+        if is_silent { Verdict::Read } else { Verdict::Hold }
     }
 
     /// Holds a chunk until it is known which choice it belongs to.
@@ -93,6 +95,8 @@ impl Choices {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::{
         Verdict::{Hold, Pass, Read},
         *,
@@ -100,16 +104,21 @@ mod tests {
     use crate::wire::chunk::Choice;
 
     fn verdicts(indices: &[i64]) -> (Vec<Verdict>, bool) {
+        of_chunks(&indices.iter().map(|&index| (index, "a")).collect::<Vec<_>>())
+    }
+
+    fn of_chunks(chunks: &[(i64, &'static str)]) -> (Vec<Verdict>, bool) {
         let mut choices = Choices::default();
-        let chunk = |index| Chunk {
+        let chunk = |(index, text)| Chunk {
             choices: 1,
             choice: Choice {
                 index,
+                text: Some(text).filter(|text: &&str| !text.is_empty()),
                 ..Choice::default()
             },
             ..Chunk::default()
         };
-        let verdicts = indices.iter().map(|&index| choices.judge(&chunk(index)));
+        let verdicts = chunks.iter().map(|&said| choices.judge(&chunk(said)));
         (verdicts.collect(), choices.several())
     }
 
@@ -127,5 +136,13 @@ mod tests {
         assert_eq!(verdicts(&[0, 1, 0, 1]), (vec![Read, Hold, Read, Pass], true));
         assert_eq!(verdicts(&[1, 0, 1, 0]), (vec![Read, Hold, Read, Pass], true));
         assert_eq!(verdicts(&[0, 1, 2, 1]), (vec![Read, Hold, Hold, Pass], true));
+    }
+
+    #[test]
+    fn a_returning_index_that_says_nothing_means_no_second_choice() {
+        let ends = [(0, "a"), (1, "b"), (0, ""), (1, "")];
+        assert_eq!(of_chunks(&ends), (vec![Read, Hold, Read, Read], false));
+        let goes_on = [(0, "a"), (1, "b"), (0, ""), (0, "c"), (1, "d")];
+        assert_eq!(of_chunks(&goes_on), (vec![Read, Hold, Read, Read, Pass], true));
     }
 }

@@ -100,7 +100,7 @@ impl ResponseDecoder {
         if is_whole {
             self.on_end();
         } else {
-            self.think_tags.flush(&mut self.events);
+            self.flush();
         }
         is_whole || self.result.is_some()
     }
@@ -158,7 +158,7 @@ impl ResponseDecoder {
         if self.result.is_some() || data.is_empty() {
             return true;
         }
-        if !data.starts_with('{') && data.trim_matches('"').eq_ignore_ascii_case("[DONE]") {
+        if !data.starts_with('{') && json::unquoted(data).eq_ignore_ascii_case("[DONE]") {
             // A quoted `[DONE]` is no valid chunk, but its meaning is clear.
             if data.starts_with('"') {
                 self.unread(data, kind, true);
