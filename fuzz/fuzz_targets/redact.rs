@@ -11,6 +11,7 @@ use libfuzzer_sys::fuzz_target;
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../crates/model-provider-host/src/redact"]
 mod redact {
+    pub(crate) mod blocks;
     pub(crate) mod body;
     pub(crate) mod finder;
     pub(crate) mod forms;

@@ -28,8 +28,8 @@ pub struct Params {
 }
 
 impl Params {
-    /// Sets the defaults of a model: sampling, maximum tokens, stop sequences, reasoning effort, and extras. Other
-    /// fields are ignored.
+    /// Sets the defaults of a model: sampling, maximum tokens, stop sequences, reasoning effort, response format, tool
+    /// choice (for requests with tools), and extras. Other fields are ignored.
     pub fn insert(&mut self, reference: &str, wanted: ChatRequest) {
         self.by_reference.insert(key(reference), wanted);
     }
@@ -56,6 +56,11 @@ impl Params {
         request.reasoning_effort = request.reasoning_effort.take().or(wanted.reasoning_effort);
         if request.stop.is_empty() {
             request.stop = wanted.stop;
+        }
+        request.response_format = request.response_format.take().or(wanted.response_format);
+        // Without tools there is nothing to choose, and a choice that requires one is refused.
+        if !request.tools.is_empty() {
+            request.tool_choice = request.tool_choice.take().or(wanted.tool_choice);
         }
         for extra in wanted.extras {
             if request.extras.iter().all(|own| own.key != extra.key) {

@@ -61,8 +61,11 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// The limits of one request of the guest.
     pub limits: Limits,
-    /// The operator's headers for every request; their values are secrets.
+    /// The operator's headers for every request; their values are secrets, except for those of public headers.
     pub headers: Vec<(String, Secret)>,
+    /// Names of this provider's headers whose values are no secrets. Those of any service (`accept`, `user-agent` and
+    /// the like) are known.
+    pub public_headers: Vec<String>,
     /// The proxies.
     pub proxies: Proxies,
     /// The plugin's own settings: name and JSON text.
@@ -89,6 +92,7 @@ impl Default for Settings {
             ca_file: None,
             limits: Limits::default(),
             headers: Vec::new(),
+            public_headers: Vec::new(),
             proxies: Proxies::default(),
             extras: BTreeMap::new(),
             models: Arc::default(),

@@ -58,6 +58,14 @@ fn endpoints() -> Vec<Endpoint> {
     all
 }
 
+fn default_model() -> String {
+    let model = format!("{}/a/{}", id(), ordered("default-model", "fine"));
+    match order("canonical") {
+        Some(_) => text(&model),
+        None => model,
+    }
+}
+
 /// The last part of a reference.
 fn attack_of(reference: &str) -> &str {
     reference.rsplit('/').next().unwrap_or_default()
@@ -137,7 +145,7 @@ impl Guest for Component {
             version: text(&ordered("version", "1.0.0")),
             docs_url: None,
             default_base_url: ordered("base-url", "https://hostile.example/v1"),
-            default_model: Some(format!("{}/a/{}", id(), ordered("default-model", "fine"))),
+            default_model: Some(default_model()),
             policies: texts::policies(),
             credential: Some(CredentialSpec {
                 env_vars: if texts::wanted() {
@@ -184,10 +192,15 @@ impl Guest for Component {
         if attack == "unknown" {
             return Err(failed(ErrorCode::HttpRequestDenied));
         }
+        let canonical = format!("{}/a/{attack}", id());
         Ok(ModelRef {
             model: format!("a/{attack}"),
             routing: Routing::Default,
-            canonical: format!("{}/a/{attack}", id()),
+            canonical: if order("canonical").is_some() {
+                text(&canonical)
+            } else {
+                canonical
+            },
             wire_id: format!("a/{attack}"),
             display_name: words(),
             alias: None,
@@ -246,6 +259,13 @@ impl GuestCompletion for Completion {
                 return Ok(Progress {
                     events: vec![ChatEvent::Text("x".to_owned()); now],
                     finished: (reading.given >= most).then(|| summary(&reading.model)),
+                });
+            }
+            // This many events at once, whatever is allowed.
+            ("flood", Ok(many)) => {
+                return Ok(Progress {
+                    events: vec![ChatEvent::Text("x".to_owned()); many],
+                    finished: Some(summary(&reading.model)),
                 });
             }
             // An event first, and the attack at the next read.

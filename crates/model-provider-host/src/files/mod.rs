@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use lock::{lock, lock_as};
-pub use read::{open, read, read_input, read_input_text};
+pub use read::{append, open, read, read_input, read_input_text};
 
 /// The size limit of a file of this program or of a configuration.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;

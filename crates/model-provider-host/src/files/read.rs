@@ -1,4 +1,5 @@
-//! Reading of files that a user names: whole, size-limited, and only files that end.
+//! Files that a user names: reading, whole and size-limited, and appending. Only regular files, which end and never
+//! block.
 
 use std::{
     fs::{self, File, FileType, Metadata},
@@ -59,6 +60,36 @@ pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
         // If another kind of file has replaced it by now, opening it does not block either.
         let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
         options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+    }
+    let file = options.open(path)?;
+    regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Opens a regular file for appending, or creates it for the user alone. Symbolic links are not followed: they could
+/// redirect what is written.
+///
+/// # Errors
+/// It is a symbolic link or not a regular file, or cannot be opened.
+pub fn append(path: impl AsRef<Path>) -> io::Result<File> {
+    let path = path.as_ref();
+    // For the message; what counts is the check of the open file.
+    if let Ok(meta) = fs::symlink_metadata(path) {
+        if meta.is_symlink() {
+            return Err(unfit("is a symbolic link; name the file itself"));
+        }
+        regular(&meta)?;
+    }
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        options
+            .mode(0o600)
+            .custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
     }
     let file = options.open(path)?;
     regular(&file.metadata()?)?;
@@ -177,10 +208,14 @@ mod tests {
             (pipe.as_path(), "a named pipe"),
             (Path::new("/dev/zero"), "a device"),
         ] {
-            for refused in [read(path, 10), read_input(path, 10)] {
+            let appended = append(path).map(|_| Vec::new());
+            for refused in [read(path, 10), read_input(path, 10), appended] {
                 assert!(refused.unwrap_err().to_string().contains(what), "{what}");
             }
         }
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(dir.path().join("new"), &link).unwrap();
+        assert!(append(&link).unwrap_err().to_string().contains("a symbolic link"));
         assert_eq!(read(Path::new("/dev/null"), 10).unwrap(), b"");
         let (socket, _listening) = (dir.path().join("s"), ());
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();

@@ -272,6 +272,10 @@ impl ChatStream {
     fn take(&mut self, exchange: Box<Exchange>, outcome: Outcome) {
         self.used = exchange.used();
         match outcome {
+            Outcome::Progress(progress) if progress.events.len() > BATCH as usize => {
+                drop(exchange);
+                self.after_trap(call::too_many_at_once(progress.events.len(), BATCH));
+            }
             Outcome::Progress(progress) => {
                 self.delivered += progress.events.len() as u64;
                 self.is_more_ready = progress.events.len() >= BATCH as usize && progress.finished.is_none();

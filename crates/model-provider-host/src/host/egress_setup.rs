@@ -14,6 +14,17 @@ use crate::{
     settings::Settings,
 };
 
+/// Headers that say who calls, and in what form: of any service. Prompts and model ids hold the same values, so that
+/// redacting them would refuse ordinary requests, and hide nothing.
+const PUBLIC_HEADERS: [&str; 6] = [
+    "accept",
+    "accept-language",
+    "content-type",
+    "referer",
+    "user-agent",
+    "x-request-id",
+];
+
 /// The egress of one host.
 pub(crate) struct Outlet {
     /// `None`: all requests are blocked.
@@ -51,7 +62,9 @@ impl Outlet {
             Some(origin) => settings.proxies.before(origin)?,
             None => None,
         };
-        let operators = settings.headers.iter().map(|(_, value)| value);
+        let operators = settings.headers.iter();
+        let operators = operators.filter(|(name, _)| !is_public(name, settings, grant, info));
+        let operators = operators.map(|(_, value)| value);
         let password = via.as_ref().and_then(ProxyRoute::password);
         let redactor = Redactor::new(secret, operators.chain(password));
         let credential = match (&origin, secret) {
@@ -117,4 +130,15 @@ fn headers(settings: &Settings, credential: Option<(&Grant, &Secret)>) -> Result
         headers.credential(&grant.header, &grant.prefix, secret)?;
     }
     Ok(headers)
+}
+
+/// Whether the value of a configured header is no secret. That of the header which carries a credential always is one.
+fn is_public(name: &str, settings: &Settings, grant: Option<&Grant>, info: &ProviderInfo) -> bool {
+    let is_it = |known: &str| known.eq_ignore_ascii_case(name);
+    let of_plugin = info.credential.as_ref().map(|spec| spec.header.as_str());
+    let mut carries = of_plugin
+        .into_iter()
+        .chain(grant.map(|grant| grant.header.as_str()));
+    let mut more = settings.public_headers.iter();
+    !carries.any(is_it) && (PUBLIC_HEADERS.into_iter().any(is_it) || more.any(|known| is_it(known)))
 }

@@ -30,8 +30,8 @@ fn of_one(secret: &str) -> Vec<Vec<u8>> {
             all.push(nested.replace('/', slash).into_bytes());
         }
     }
-    // Without any escape: what `unescaped` makes of every JSON encoding.
-    all.push(unescaped(secret.as_bytes()).bytes);
+    // Without any escape: what `Unescaped` makes of every JSON encoding.
+    all.push(Unescaped::new(secret.as_bytes()).map(|(_, byte)| byte).collect());
     let percent = |set| percent_encoding::utf8_percent_encode(secret, set).to_string();
     let everything = percent(percent_encoding::NON_ALPHANUMERIC);
     all.push(lower_hex(&everything));
@@ -112,35 +112,36 @@ fn lower_hex(encoded: &str) -> Vec<u8> {
     encoded.bytes().map(lower).collect()
 }
 
-/// A text without JSON escapes, however deeply nested.
-pub(crate) struct Unescaped {
-    pub(crate) bytes: Vec<u8>,
-    /// The offset of each byte in the original text, and the end.
-    pub(crate) places: Vec<usize>,
-}
-
+/// A text without JSON escapes, however deeply nested: its bytes, and the place of each in the original text.
+///
 /// Removes escapes: `\u0068` becomes `h`, and every other backslash is dropped. The result does not depend on the
 /// number of backslashes, so neither nesting nor a split matters.
-pub(crate) fn unescaped(text: &[u8]) -> Unescaped {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut places = Vec::with_capacity(text.len() + 1);
-    let mut at = 0;
-    // The start of the current escape.
-    let mut from = None;
-    while let Some(byte) = text.get(at) {
-        if *byte == b'\\' {
-            from = from.or(Some(at));
-            at += 1;
-            continue;
-        }
-        let begin = from.take();
-        let escape = begin.and(text.get(at..at + 5)).and_then(ascii_escape);
-        places.push(begin.unwrap_or(at));
-        bytes.push(escape.unwrap_or(*byte));
-        at += if escape.is_some() { 5 } else { 1 };
+#[derive(Clone)]
+pub(crate) struct Unescaped<'t> {
+    text: &'t [u8],
+    at: usize,
+}
+
+impl<'t> Unescaped<'t> {
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        Self { text, at: 0 }
     }
-    places.push(text.len());
-    Unescaped { bytes, places }
+}
+
+impl Iterator for Unescaped<'_> {
+    type Item = (usize, u8);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let begin = self.at;
+        while *self.text.get(self.at)? == b'\\' {
+            self.at += 1;
+        }
+        let byte = *self.text.get(self.at)?;
+        let escape = self.text.get(self.at..self.at + 5).filter(|_| self.at > begin);
+        let escaped = escape.and_then(ascii_escape);
+        self.at += if escaped.is_some() { 5 } else { 1 };
+        Some((begin, escaped.unwrap_or(byte)))
+    }
 }
 
 /// The character of `u00XX`.
@@ -167,11 +168,11 @@ mod tests {
             (r"\u00e9", "u00e9"),
             (r"end\", "end"),
         ] {
-            let found = unescaped(text.as_bytes());
-            assert_eq!(String::from_utf8_lossy(&found.bytes), plain, "{text}");
-            assert_eq!(found.places.len(), found.bytes.len() + 1);
+            let found: Vec<u8> = Unescaped::new(text.as_bytes()).map(|(_, byte)| byte).collect();
+            assert_eq!(String::from_utf8_lossy(&found), plain, "{text}");
         }
-        assert_eq!(unescaped(br"a\u0068b").places, [0, 1, 7, 8]);
+        let places = Unescaped::new(br"a\u0068b").map(|(place, _)| place);
+        assert_eq!(places.collect::<Vec<_>>(), [0, 1, 7]);
     }
 
     #[test]

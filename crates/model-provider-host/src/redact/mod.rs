@@ -1,17 +1,21 @@
 //! Redaction: finds the credential, and other secrets, in foreign text, and replaces them.
 //!
-//! Knows no provider and no network. `forms` (encodings of a secret), `finder` (the search), `body` (bytes on their
-//! way to the guest), `text`, `events` and `results` (the guest's output on its way to the caller).
+//! Knows no provider and no network. `forms` (encodings of a secret), `finder` and `blocks` (the search), `body` (bytes
+//! on their way to the guest), `text`, `events`, `others` and `results` (the guest's output on its way to the caller).
 //!
 //! Neither a guest nor a client can confirm a guess of a secret by having it echoed: what is held back, and how
 //! reads and events are split, depends on public constants and the form of the text, and only a whole secret is
 //! replaced.
 
+pub(crate) mod blocks;
 pub(crate) mod body;
 pub(crate) mod events;
 pub(crate) mod finder;
+mod following;
 pub(crate) mod forms;
+mod others;
 pub(crate) mod results;
+mod strings;
 pub(crate) mod text;
 
 use body::BodyRedactor;

@@ -1,7 +1,12 @@
 //! Redaction of complete results: responses, model lists, references, errors. Every type is destructured by name,
 //! so that a new field cannot be missed.
 
-use super::finder::{Finder, blank, into_text};
+use std::collections::HashMap;
+
+use super::{
+    finder::{Finder, blank, into_text},
+    strings::{self, Found, Path, Paths, Place},
+};
 use crate::contract::{
     AssistantPart, Error, Extra, Media, MediaSource, Model, ModelCatalog, ModelRef, PolicyPick, Price,
     Reasoning, Route, Routing, Summary, ToolCall, Usage, Warning, types::ChatResponse,
@@ -42,7 +47,9 @@ pub(crate) fn media(finder: &Finder, media: &mut Media) {
     finder.clean(mime_type);
     extras(finder, more);
     match source {
-        MediaSource::Url(url) => finder.clean(url),
+        MediaSource::Url(url) => {
+            finder.clean(url);
+        }
         MediaSource::Data(data) => {
             finder.mask(data);
         }
@@ -106,7 +113,7 @@ pub(crate) fn response(finder: &Finder, response: &mut ChatResponse) {
         summary: end,
     } = response;
     summary(finder, end);
-    let (mut text, mut thought) = (Vec::new(), Vec::new());
+    let (mut text, mut thought, mut own) = (Vec::new(), Vec::new(), Vec::new());
     for part in content {
         match part {
             AssistantPart::Text(said) => text.push(said),
@@ -131,15 +138,47 @@ pub(crate) fn response(finder: &Finder, response: &mut ChatResponse) {
                 }
             }
             AssistantPart::Media(shown) => media(finder, shown),
-            AssistantPart::Other(other) => extras(finder, std::slice::from_mut(other)),
+            AssistantPart::Other(other) => {
+                extras(finder, std::slice::from_mut(other));
+                own.push(other);
+            }
         }
     }
     joined(finder, &mut text);
     joined(finder, &mut thought);
+    others(finder, &mut own);
 }
 
-/// Strings that are searched as one.
-fn joined(finder: &Finder, texts: &mut [&mut String]) {
+/// Parts in the upstream's own form, whose strings clients join as those of a stream's events.
+fn others(finder: &Finder, parts: &mut [&mut Extra]) {
+    if parts.len() < 2 {
+        return;
+    }
+    let paths = Paths::default();
+    let mut streams: HashMap<Path, Vec<(usize, Found)>> = HashMap::new();
+    for (part, extra) in parts.iter().enumerate() {
+        for found in paths.strings(extra) {
+            streams.entry(found.path).or_default().push((part, found));
+        }
+    }
+    let mut changed: HashMap<usize, Vec<(Place, String)>> = HashMap::new();
+    for mut strings in streams.into_values().filter(|strings| strings.len() > 1) {
+        let mut texts: Vec<&mut String> = strings.iter_mut().map(|(_, found)| &mut found.text).collect();
+        if joined(finder, &mut texts) {
+            for (part, Found { place, text, .. }) in strings {
+                changed.entry(part).or_default().push((place, text));
+            }
+        }
+    }
+    for (part, strings) in changed {
+        if let Some(extra) = parts.get_mut(part) {
+            strings::replace(&mut extra.value_json, strings);
+        }
+    }
+}
+
+/// Strings that are searched as one; returns whether there was a secret.
+fn joined(finder: &Finder, texts: &mut [&mut String]) -> bool {
     if let [text] = texts {
         return finder.clean(text);
     }
@@ -147,7 +186,7 @@ fn joined(finder: &Finder, texts: &mut [&mut String]) {
     texts.iter().for_each(|text| whole.push_str(text));
     let found = finder.ranges(whole.as_bytes());
     if found.is_empty() {
-        return;
+        return false;
     }
     let mut begin = 0;
     for text in texts {
@@ -162,6 +201,7 @@ fn joined(finder: &Finder, texts: &mut [&mut String]) {
         **text = into_text(bytes);
         begin = end;
     }
+    true
 }
 
 fn price(finder: &Finder, price: &mut Option<Price>) {
@@ -258,7 +298,9 @@ pub(crate) fn reference(finder: &Finder, reference: &mut ModelRef) {
     }
     match routing {
         Routing::Default => {}
-        Routing::Policy(text) | Routing::Backend(text) => finder.clean(text),
+        Routing::Policy(text) | Routing::Backend(text) => {
+            finder.clean(text);
+        }
     }
     option(finder, alias);
     if let Some(known) = metadata {
@@ -275,7 +317,38 @@ mod tests {
     fn a_secret_that_is_cut_by_parts_is_found_where_they_are_put_together() {
         let finder = Finder::new(["a-secret-of-length"], 512);
         let mut texts = ["<a-sec", "", "ret-of-", "length>"].map(str::to_owned);
-        joined(&finder, &mut texts.iter_mut().collect::<Vec<_>>());
+        assert!(joined(&finder, &mut texts.iter_mut().collect::<Vec<_>>()));
         assert_eq!(texts, ["<*****", "", "*******", "******>"]);
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_by_parts_of_one_key_is_found_where_clients_join_them() {
+        let finder = Finder::new(["a-secret-of-length"], 512);
+        let parts = [
+            ("refusal", r#""<a-sec""#),
+            ("audio", r#"{"id":"ret-of-length","x":{"text":"a-s"},"n":1.50}"#),
+            ("refusal", r#""ret-of\u002dlength>""#),
+            ("audio", r#"{"x":{"text":"\u0065cret-of-"}}"#),
+            ("citations", r#"["a-sec"]"#),
+            ("audio", r#"{"x":{"text":"length\u0021"}}"#),
+            ("refusal", r#"17"#),
+        ];
+        let mut parts = parts.map(|(key, json)| Extra {
+            key: key.to_owned(),
+            value_json: json.to_owned(),
+        });
+        others(&finder, &mut parts.iter_mut().collect::<Vec<_>>());
+        assert_eq!(
+            parts.map(|part| part.value_json),
+            [
+                r#""<*****""#,
+                r#"{"id":"ret-of-length","x":{"text":"***"},"n":1.50}"#,
+                r#""*************>""#,
+                r#"{"x":{"text":"*********"}}"#,
+                r#"["a-sec"]"#,
+                r#"{"x":{"text":"******!"}}"#,
+                "17",
+            ]
+        );
     }
 }

@@ -30,10 +30,14 @@ pub(crate) struct TextRedactor {
 impl TextRedactor {
     /// Takes the next delta and returns what may be released, redacted; may be empty.
     pub(crate) fn push(&mut self, finder: &Finder, piece: String) -> String {
+        // Nothing was said: the word goes on.
+        let Some(first) = piece.bytes().next() else {
+            return piece;
+        };
         if self.word.is_empty() {
             return self.take(finder, piece, 0);
         }
-        if piece.bytes().next().is_some_and(is_of_word) {
+        if is_of_word(first) {
             let mut all = std::mem::take(&mut self.word);
             all.push_str(&piece);
             let given = self.given;
@@ -53,7 +57,12 @@ impl TextRedactor {
 
     /// Whether text is held back.
     pub(crate) fn holds(&self) -> bool {
-        self.given < self.word.len()
+        self.held() > 0
+    }
+
+    /// How many bytes are held back.
+    pub(crate) fn held(&self) -> usize {
+        self.word.len().saturating_sub(self.given)
     }
 
     /// Releases the held-back text. What follows still counts as the same word.
@@ -243,6 +252,26 @@ mod tests {
         out += &stream.push(&finder, TOKEN[20..].to_owned());
         out += &stream.flush(&finder);
         assert_eq!(out, format!("{}{}", &TOKEN[..20], "*".repeat(TOKEN.len() - 20)));
+    }
+
+    #[test]
+    fn an_empty_piece_changes_nothing() {
+        for size in 1..TOKEN.len() {
+            let (mut some, mut rest) = (Vec::new(), TOKEN);
+            while !rest.is_empty() {
+                let (piece, behind) = rest.split_at(size.min(rest.len()));
+                some.extend([piece, "", ""]);
+                rest = behind;
+            }
+            let out = through(&finder(), &some).concat();
+            assert!(
+                !out.contains(&TOKEN[..=SHOWN]) && !out.contains(&TOKEN[SHOWN..]),
+                "{out}"
+            );
+            assert!(out.ends_with(&"*".repeat(TOKEN.len() - SHOWN)), "{out}");
+        }
+        let out = through(&finder(), &["Certainly", "", "!"]);
+        assert_eq!(out, ["Certain", "", "", "ly!"]);
     }
 
     #[test]

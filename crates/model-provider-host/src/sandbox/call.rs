@@ -93,6 +93,15 @@ pub(crate) fn too_many_events(most: u64) -> Error {
     limit("max-events", &format!("the response had more than {most} events"))
 }
 
+/// A read has to keep to the number that it is given: what it returns is in the host's memory at once.
+pub(crate) fn too_many_at_once(events: usize, most: u32) -> Error {
+    let message = format!("the plugin failed: a read of at most {most} events returned {events}");
+    Error::new(ErrorKind::PluginTrap, message).with_hint(BUG)
+}
+
+/// What a plugin's failure means to a user.
+const BUG: &str = "this is a bug of the plugin; the request may have been sent";
+
 fn limit(name: &'static str, message: &str) -> Error {
     Error::new(ErrorKind::Limit, message)
         .with_code(name)
@@ -189,8 +198,7 @@ fn meaning(store: &mut Store<State>, error: &wasmtime::Error) -> Error {
         }
     };
     tracing::debug!(error = ?error, "plugin trap");
-    Error::new(ErrorKind::PluginTrap, format!("the plugin failed: {what}"))
-        .with_hint("this is a bug of the plugin; the request may have been sent")
+    Error::new(ErrorKind::PluginTrap, format!("the plugin failed: {what}")).with_hint(BUG)
 }
 
 /// Replaces the guest's error by the host's own if the host was the cause.
