@@ -10,6 +10,8 @@ use provider_contract::{
     contract::{Media, MediaSource},
 };
 
+/// The error for a source that cannot be supported.
+pub(crate) const NO_FILES: &str = "names a file: files are not stored here; send what is in it";
 const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     base64::engine::GeneralPurposeConfig::new()
@@ -48,6 +50,42 @@ pub(crate) fn from_url(url: &Node<'_>, family: &str) -> Result<Media> {
     }
 }
 
+/// Refuses a URL that is not one of those that [`from_url`] accepts.
+pub(crate) fn check_url(url: &Node<'_>) -> Result<()> {
+    let text = url.text()?;
+    let scheme = text.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    match scheme.as_str() {
+        "data" => Ok(()),
+        "http" | "https" if url::Url::parse(&text).is_ok() => Ok(()),
+        _ => Err(url.wrong("an http, https or data URL")),
+    }
+}
+
+/// An image as the Messages API has it: bytes with their media type, or a URL.
+pub(crate) fn from_source(source: &Node<'_>) -> Result<Media> {
+    let kind = source.need("type")?;
+    match &*kind.text()? {
+        "base64" => from_base64(source),
+        "url" => from_url(&source.need("url")?, "image"),
+        "file" => Err(source.unsupported(NO_FILES)),
+        _ => Err(kind.wrong("`base64` or `url`")),
+    }
+}
+
+/// The bytes and the media type of a source.
+pub(crate) fn from_base64(source: &Node<'_>) -> Result<Media> {
+    let mime_type = source.need("media_type")?.string()?.to_ascii_lowercase();
+    Ok(Media::new(mime_type, MediaSource::Data(bytes_of(source)?)))
+}
+
+/// The bytes of a source.
+pub(crate) fn bytes_of(source: &Node<'_>) -> Result<Vec<u8>> {
+    let data = source.need("data")?;
+    decode(data.text()?, 0)
+        .filter(|bytes| !bytes.is_empty())
+        .ok_or_else(|| data.wrong("base64 that holds something"))
+}
+
 fn from_data_url(url: &Node<'_>, text: Cow<'_, str>) -> Result<Media> {
     let wants = "a data URL: `data:TYPE;base64,DATA`";
     let (head, data) = text
@@ -65,24 +103,22 @@ fn from_data_url(url: &Node<'_>, text: Cow<'_, str>) -> Result<Media> {
         bytes.extend(percent_encoding::percent_decode_str(data));
         bytes
     };
-    let mime_type = if named.is_empty() {
-        picture_type(&bytes).map(str::to_owned)
-    } else {
-        Some(named)
-    };
-    let mime_type = mime_type.ok_or_else(|| url.wrong("a data URL with a media type"))?;
     if bytes.is_empty() {
         return Err(url.wrong("a data URL that holds something"));
     }
+    // Clients write `data:image;…` or `data:None;…` where they do not know the type; the bytes do.
+    let by_bytes = || picture_type(&bytes).map(str::to_owned);
+    let mime_type = if named.contains('/') {
+        Some(named)
+    } else {
+        by_bytes()
+    };
+    let mime_type = mime_type.ok_or_else(|| url.wrong("a data URL with a media type"))?;
     Ok(Media::new(mime_type, MediaSource::Data(bytes)))
 }
 
-/// Decodes base64; `None` if it is invalid. Padding may be missing, and white space is allowed.
-pub(crate) fn decode_base64(text: Cow<'_, str>) -> Option<Vec<u8>> {
-    decode(text, 0)
-}
-
-/// Decodes from here on. White space is removed in place if the text is owned, since it may be large.
+/// Decodes base64 from here on; `None` if it is invalid. Padding may be missing, and white space is allowed. White
+/// space is removed in place if the text is owned, since it may be large.
 fn decode(text: Cow<'_, str>, at: usize) -> Option<Vec<u8>> {
     if text.as_bytes()[at..].iter().any(u8::is_ascii_whitespace) {
         let mut dense = text.into_owned();

@@ -170,7 +170,7 @@ impl Envelope {
                 AssistantPart::Media(_) => media += 1,
                 AssistantPart::Other(extra) => match other(&extra.key, &extra.value_json) {
                     Some((LOGPROBS, more)) => match &mut logprobs {
-                        None => logprobs = Some(Passthrough::Raw(more)),
+                        None => logprobs = Some(Passthrough::new(more)),
                         Some(so_far) => so_far.add(more),
                     },
                     Some((key, more)) => passthrough::put(&mut message.extras, key, more),
@@ -190,7 +190,10 @@ impl Envelope {
         // Typed clients require them, even if they are null or empty.
         for (key, unsaid) in [("refusal", "null"), ("annotations", "[]")] {
             if let Some(unsaid) = passthrough::read(unsaid) {
-                message.extras.entry(key).or_insert(Passthrough::Raw(unsaid));
+                message
+                    .extras
+                    .entry(key)
+                    .or_insert_with(|| Passthrough::new(unsaid));
             }
         }
         ChatCompletion {

@@ -108,7 +108,7 @@ pub const BLOCKS: &[Field] = &[
     field(
         "document",
         Sent,
-        "`text` and `content` as text: the title, the context and each text a part of its own. A PDF is sent if the plugin can send one, else refused; a `file` is refused",
+        "`text` and `content` as text: the title, the context and each text a part of its own. Bytes of a text or an image are that, other bytes (a PDF) a `file` part in the upstream's format; a `url` is sent if the plugin can send it; a `file` is refused",
     ),
     field(
         "search_result",

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{items::Item, items::Part, resource::Resource};
-use crate::dialect::Frame;
+use crate::{dialect::Frame, passthrough::List};
 
 /// The position of a part in a response.
 #[derive(Clone, Copy, Serialize)]
@@ -41,14 +41,14 @@ pub(super) enum Said<'a> {
         #[serde(flatten)]
         at: At<'a>,
         delta: &'a str,
-        logprobs: &'a [Box<RawValue>],
+        logprobs: &'a List,
     },
     TextDone {
         #[serde(flatten)]
         at: At<'a>,
         text: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
-        logprobs: Option<&'a [Box<RawValue>]>,
+        logprobs: Option<&'a List>,
     },
     Annotation {
         #[serde(flatten)]

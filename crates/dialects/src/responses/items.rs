@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::resource::Status;
+use crate::passthrough::List;
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -44,8 +45,8 @@ pub(super) enum Item<'a> {
 pub(super) enum Part<'a> {
     OutputText {
         text: &'a str,
-        annotations: &'a [Box<RawValue>],
-        logprobs: &'a [Box<RawValue>],
+        annotations: &'a List,
+        logprobs: &'a List,
     },
     Refusal {
         refusal: &'a str,

@@ -8,7 +8,7 @@ pub mod plain_path;
 pub mod refusals;
 
 /// Model names that clients send if none was configured.
-const PLACEHOLDERS: [&str; 2] = ["dummy", "default"];
+const PLACEHOLDERS: [&str; 3] = ["dummy", "default", "tgi"];
 
 /// The placeholder that a trimmed model name is, in any letter case, unless the settings have an alias of that name.
 ///
@@ -29,6 +29,7 @@ mod tests {
         let none = |_: &str| false;
         assert_eq!(placeholder("Default", none), Some("default"));
         assert_eq!(placeholder("dummy", none), Some("dummy"));
+        assert_eq!(placeholder("tgi", none), Some("tgi"));
         assert_eq!(placeholder("default", |name| name == "default"), None);
     }
 

@@ -8,6 +8,8 @@ use provider_contract::{
 
 /// The name of an unnamed schema; upstreams require one.
 const NAME: &str = "response";
+/// The longest name of a schema in the contract.
+const LONGEST_NAME: usize = 64;
 /// Members that identify a schema.
 const OF_SCHEMAS: [&str; 8] = [
     "type",
@@ -22,7 +24,7 @@ const OF_SCHEMAS: [&str; 8] = [
 /// Members of the object around a schema.
 const OF_ENVELOPES: [&str; 5] = ["type", "name", "description", "schema", "strict"];
 
-pub(super) fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
+pub(crate) fn response_format(format: &Node<'_>) -> Result<ResponseFormat> {
     let kind = format.need("type")?.string()?;
     match kind.as_str() {
         "text" if format.unknown_fields(&["type"]).is_empty() => Ok(ResponseFormat::Text),
@@ -65,7 +67,7 @@ fn json_schema(format: &Node<'_>) -> Result<ResponseFormat> {
 /// A schema in its envelope.
 fn enveloped(inner: &Node<'_>) -> Result<JsonSchema> {
     Ok(JsonSchema {
-        name: inner.optional_text("name")?.unwrap_or_else(|| NAME.to_owned()),
+        name: name(&inner.optional_text("name")?.unwrap_or_default()),
         description: inner.optional_text("description")?,
         schema_json: inner.need("schema")?.object_json()?,
         strict: inner.optional_flag("strict")?,
@@ -75,10 +77,10 @@ fn enveloped(inner: &Node<'_>) -> Result<JsonSchema> {
 
 /// A bare schema in place of its envelope; it may contain the envelope's name and strictness.
 fn bare(inner: &Node<'_>) -> Result<JsonSchema> {
-    let name = inner.field("name").filter(Node::is_text);
+    let named = inner.field("name").filter(Node::is_text);
     let strict = inner.field("strict").filter(|strict| strict.flag().is_ok());
     let mut of_envelope = Vec::new();
-    of_envelope.extend(name.as_ref().map(|_| "name"));
+    of_envelope.extend(named.as_ref().map(|_| "name"));
     of_envelope.extend(strict.as_ref().map(|_| "strict"));
     let schema_json = if of_envelope.is_empty() {
         inner.object_json()?
@@ -86,12 +88,23 @@ fn bare(inner: &Node<'_>) -> Result<JsonSchema> {
         extras::object("schema", &inner.unknown_fields(&of_envelope)).value_json
     };
     Ok(JsonSchema {
-        name: name.map_or_else(|| Ok(NAME.to_owned()), |name| name.string())?,
+        name: name(&named.map(|named| named.string()).transpose()?.unwrap_or_default()),
         description: None,
         schema_json,
         strict: strict.map(|strict| strict.flag()).transpose()?,
         extras: Vec::new(),
     })
+}
+
+/// A name that upstreams accept: it is a label, so other characters are replaced and the rest is cut.
+fn name(given: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let name: String = given
+        .chars()
+        .take(LONGEST_NAME)
+        .map(|c| if allowed(c) { c } else { '_' })
+        .collect();
+    if name.is_empty() { NAME.to_owned() } else { name }
 }
 
 fn nameless(schema: &Node<'_>) -> Result<JsonSchema> {

@@ -4,9 +4,11 @@
 //! unknown members are passed on as extras of their object. A request is refused if it is malformed and cannot be
 //! sent as it was meant.
 
-mod format;
+pub(crate) mod calls;
+pub(crate) mod format;
 mod message;
-mod tools;
+pub(crate) mod parts;
+pub(crate) mod tools;
 
 use provider_contract::{
     Result,
@@ -79,6 +81,14 @@ impl ChatBody {
         for field in body.fields("an object, the body of a chat completion")? {
             read.field(&field)?;
         }
+        if read.request.messages.is_empty() && body.field("input").is_some() {
+            let message = "`messages` is missing: a body with `input` belongs to `/v1/responses`";
+            return Err(json::refused(
+                ProviderErrorKind::InvalidRequest,
+                "messages",
+                message,
+            ));
+        }
         read.limits(body)?;
         if let Some(choice) = body.field("tool_choice") {
             let left_out = Choice::read(&choice)?.apply(&mut read.request)?;
@@ -91,6 +101,16 @@ impl ChatBody {
     fn limits(&mut self, body: &Node<'_>) -> Result<()> {
         let request = &mut self.request;
         let (new, old) = (body.field("max_completion_tokens"), body.field("max_tokens"));
+        // Some servers take -1 as no limit, so some clients send it.
+        let is_unlimited = |limit: &Node<'_>| limit.integer().is_ok_and(|limit| limit == -1);
+        let unlimited = [&new, &old]
+            .into_iter()
+            .flatten()
+            .filter(|limit| is_unlimited(limit));
+        self.left_out
+            .extend(unlimited.map(|limit| limit.path().to_owned()));
+        let new = new.filter(|limit| !is_unlimited(limit));
+        let old = old.filter(|limit| !is_unlimited(limit));
         let limits = [new.as_ref(), old.as_ref().filter(|_| new.is_some())];
         for limit in limits.into_iter().flatten() {
             request.extras.push(Extra {

@@ -2,21 +2,31 @@
 
 use crate::json::{Node, extras, invalid_at};
 use provider_contract::{
-    Result,
+    Error, Result,
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
 };
 
 /// The parameters of a function without parameters.
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
+/// The schema of a function's parameters, here and in the Messages API.
+const SCHEMAS: [&str; 2] = ["parameters", "input_schema"];
+
 pub(super) fn tool(tool: &Node<'_>) -> Result<Tool> {
     let kind = tool.optional_text("type")?;
-    if let Some(kind) = kind.filter(|kind| kind != "function") {
+    // In the Messages API a tool of the client has no type, or this one.
+    let is_custom = kind.as_deref() == Some("custom") && tool.field("input_schema").is_some();
+    if let Some(kind) = kind.filter(|kind| !matches!(kind.as_str(), "" | "function") && !is_custom) {
         return Ok(Tool::Other(Extra {
             key: kind,
             value_json: tool.json(),
         }));
     }
+    function(tool).map(Tool::Function)
+}
+
+/// A function, in its own member or flat.
+pub(crate) fn function(tool: &Node<'_>) -> Result<FunctionTool> {
     let nested = tool.field("function");
     // The flat form of another dialect: the function's members are in the tool itself.
     let function = match &nested {
@@ -24,11 +34,14 @@ pub(super) fn tool(tool: &Node<'_>) -> Result<Tool> {
         None if tool.field("name").is_some() => tool,
         None => &tool.need("function")?,
     };
-    let parameters_json = match function.field("parameters") {
+    // Some clients send the tools of the Messages API here.
+    let schema = SCHEMAS.iter().find_map(|key| function.field(key));
+    let parameters_json = match &schema {
         Some(schema) => schema.object_json()?,
         None => NO_PARAMETERS.to_owned(),
     };
-    let others = function.unknown_fields(&["type", "name", "description", "parameters", "strict"]);
+    let of_schema = schema.as_ref().map_or(SCHEMAS[0], Node::key);
+    let others = function.unknown_fields(&["type", "name", "description", of_schema, "strict"]);
     let extras = match nested {
         Some(_) => [
             tool.unknown_fields(&["type", "function"]),
@@ -37,18 +50,20 @@ pub(super) fn tool(tool: &Node<'_>) -> Result<Tool> {
         .concat(),
         None => others,
     };
-    Ok(Tool::Function(FunctionTool {
+    Ok(FunctionTool {
         name: function.need("name")?.string()?,
         description: function.optional_text("description")?,
         parameters_json,
         strict: function.optional_flag("strict")?,
         extras,
-    }))
+    })
 }
 
 /// A tool choice and its options.
 pub(super) struct Choice {
     choice: ToolChoice,
+    /// The error if no tool has the name that was given as a plain word.
+    unless_tool: Option<Error>,
     /// The allowed tools, and the path of that list.
     only: Option<(Vec<String>, String)>,
     /// Whether parallel tool calls are disabled.
@@ -64,9 +79,14 @@ const PARALLEL: &str = "parallel_tool_calls";
 impl Choice {
     pub(super) fn read(choice: &Node<'_>) -> Result<Self> {
         if choice.is_text() {
-            return word(&choice.text()?)
-                .map(|word| Self::free(word, false, Vec::new()))
-                .ok_or_else(|| choice.wrong("`auto`, `none`, `required` or a function's name in an object"));
+            let said = choice.string()?;
+            return Ok(match word(&said) {
+                Some(word) => Self::free(word, false, Vec::new()),
+                None => Self {
+                    unless_tool: Some(choice.wrong("`auto`, `none`, `required` or the name of a tool")),
+                    ..Self::free(ToolChoice::Named(said), false, Vec::new())
+                },
+            });
         }
         let kind = choice.optional_text("type")?.unwrap_or_default();
         let is_serial = choice.optional_flag(SERIAL)?.unwrap_or_default();
@@ -104,6 +124,7 @@ impl Choice {
     fn free(choice: ToolChoice, is_serial: bool, left_out: Vec<String>) -> Self {
         Self {
             choice,
+            unless_tool: None,
             only: None,
             is_serial,
             left_out,
@@ -143,6 +164,11 @@ impl Choice {
                 .tools
                 .retain(|tool| only.iter().any(|name| is_called(tool, name)));
         }
+        if let (Some(error), ToolChoice::Named(name)) = (self.unless_tool, &self.choice)
+            && !request.tools.iter().any(|tool| is_called(tool, name))
+        {
+            return Err(error);
+        }
         let is_said = request.extras.iter().any(|extra| extra.key == PARALLEL);
         if self.is_serial && !is_said {
             request.extras.push(Extra {
@@ -171,7 +197,7 @@ fn is_called(tool: &Tool, name: &str) -> bool {
     whole["function"]["name"] == *name || whole["name"] == *name
 }
 
-fn word(word: &str) -> Option<ToolChoice> {
+pub(crate) fn word(word: &str) -> Option<ToolChoice> {
     match word {
         "auto" => Some(ToolChoice::Auto),
         "none" => Some(ToolChoice::None),

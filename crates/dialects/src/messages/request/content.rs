@@ -4,14 +4,11 @@
 //! part, in order, unchanged.
 
 use super::{CACHE_CONTROL, Context};
-use crate::{json::Node, media};
-use provider_contract::{
-    Result,
-    contract::{ContentPart, Media, MediaSource},
+use crate::{
+    json::{Node, extras},
+    media::{self, NO_FILES},
 };
-
-/// The error for a block that cannot be supported.
-const NO_FILES: &str = "names a file: files are not stored here; send what is in it";
+use provider_contract::{Result, contract::ContentPart};
 
 /// Parts, and the path of each in the body.
 #[derive(Debug, Default)]
@@ -103,40 +100,45 @@ pub(super) fn text(block: &Node<'_>, context: &mut Context) -> Result<String> {
 
 fn image(block: &Node<'_>, context: &mut Context) -> Result<ContentPart> {
     context.leave(block, &["type", "source", CACHE_CONTROL]);
-    let source = block.need("source")?;
-    let kind = source.need("type")?;
-    let media = match &*kind.text()? {
-        "base64" => bytes(&source)?,
-        "url" => media::from_url(&source.need("url")?, "image")?,
-        "file" => return Err(source.unsupported(NO_FILES)),
-        _ => return Err(kind.wrong("`base64` or `url`")),
-    };
-    Ok(ContentPart::Media(media))
+    Ok(ContentPart::Media(media::from_source(&block.need("source")?)?))
 }
 
-/// The bytes and the media type of a source.
-fn bytes(source: &Node<'_>) -> Result<Media> {
-    let mime_type = source.need("media_type")?.string()?.to_ascii_lowercase();
+/// A document's bytes: an image, a text, or a file in the form that upstreams of chat completions accept.
+fn file(source: &Node<'_>, title: &str) -> Result<ContentPart> {
+    let kind = source.need("media_type")?;
+    let mime_type = kind.string()?.to_ascii_lowercase();
+    if mime_type.starts_with("image/") {
+        return Ok(ContentPart::Media(media::from_base64(source)?));
+    }
+    if mime_type.starts_with("text/") {
+        let text = media::bytes_of(source)?;
+        let text =
+            String::from_utf8(text).map_err(|_| kind.invalid("is text, but the bytes are not UTF-8"))?;
+        return Ok(ContentPart::Text(text));
+    }
     let data = source.need("data")?;
-    let bytes = media::decode_base64(data.text()?)
-        .filter(|bytes| !bytes.is_empty())
-        .ok_or_else(|| data.wrong("base64 that holds something"))?;
-    Ok(Media::new(mime_type, MediaSource::Data(bytes)))
+    if data.is_empty() {
+        return Err(data.wrong("base64 that holds something"));
+    }
+    let name = if title.is_empty() { "document" } else { title };
+    let data = format!("data:{mime_type};base64,{}", data.text()?);
+    let members = [extras::text("filename", name), extras::text("file_data", &data)];
+    let members = [extras::text("type", "file"), extras::object("file", &members)];
+    Ok(ContentPart::Other(extras::object("file", &members)))
 }
 
 fn document(block: &Node<'_>, parts: &mut Parts, context: &mut Context) -> Result<()> {
     context.leave(block, &["type", "source", "title", "context", CACHE_CONTROL]);
     let source = block.need("source")?;
     let kind = source.need("type")?;
-    for member in ["title", "context"] {
-        parts.text(block.optional_text(member)?.unwrap_or_default());
-    }
+    let title = block.optional_text("title")?.unwrap_or_default();
+    parts.text(title.clone());
+    parts.text(block.optional_text("context")?.unwrap_or_default());
     parts.at(block.path());
     match &*kind.text()? {
         "text" => parts.text(source.need("data")?.string()?),
         "content" => parts.append(self::parts(&source.need("content")?, context)?),
-        // Whether it can be sent is the plugin's decision.
-        "base64" => parts.list.push(ContentPart::Media(bytes(&source)?)),
+        "base64" => parts.list.push(file(&source, &title)?),
         "url" => {
             let mut media = media::from_url(&source.need("url")?, "application")?;
             "application/pdf".clone_into(&mut media.mime_type);

@@ -13,7 +13,10 @@ use super::{
     },
     Open, Output,
 };
-use crate::{dialect::Frame, passthrough};
+use crate::{
+    dialect::Frame,
+    passthrough::{self, List},
+};
 use provider_contract::contract::Extra;
 
 #[derive(Debug)]
@@ -28,8 +31,9 @@ pub(super) struct Message {
 enum MessagePart {
     Text {
         text: String,
-        annotations: Vec<Box<RawValue>>,
-        logprobs: Vec<Box<RawValue>>,
+        annotations: List,
+        annotated: usize,
+        logprobs: List,
     },
     Refusal(String),
 }
@@ -59,14 +63,15 @@ impl Output {
         }
     }
 
-    pub(super) fn text(&mut self, text: &str, probabilities: Vec<Box<RawValue>>, frames: &mut Vec<Frame>) {
+    pub(super) fn text(&mut self, text: &str, probabilities: &List, frames: &mut Vec<Frame>) {
         let mut message = self.message(frames);
         if !matches!(message.part, Some(MessagePart::Text { .. })) {
             self.end_part(&mut message, frames);
+            let none = List::default();
             let part = Part::OutputText {
                 text: "",
-                annotations: &[],
-                logprobs: &[],
+                annotations: &none,
+                logprobs: &none,
             };
             let at = message.at();
             self.events.push(
@@ -76,14 +81,15 @@ impl Output {
             );
             message.part = Some(MessagePart::Text {
                 text: String::new(),
-                annotations: Vec::new(),
-                logprobs: Vec::new(),
+                annotations: List::default(),
+                annotated: 0,
+                logprobs: List::default(),
             });
         }
         let said = Said::TextDelta {
             at: message.at(),
             delta: text,
-            logprobs: &probabilities,
+            logprobs: probabilities,
         };
         if !text.is_empty() || !probabilities.is_empty() {
             self.events.push(frames, "response.output_text.delta", said);
@@ -95,7 +101,7 @@ impl Output {
         }) = &mut message.part
         {
             so_far.push_str(text);
-            logprobs.extend(probabilities);
+            logprobs.join(probabilities);
         }
         self.open = Some(Open::Message(message));
     }
@@ -129,9 +135,9 @@ impl Output {
         self.open = Some(Open::Message(message));
     }
 
-    pub(super) fn annotation(&mut self, annotation: Box<RawValue>, frames: &mut Vec<Frame>) {
+    pub(super) fn annotation(&mut self, annotation: &RawValue, frames: &mut Vec<Frame>) {
         // Opens a text for it, if there is none yet.
-        self.text("", Vec::new(), frames);
+        self.text("", &List::default(), frames);
         let Some(Open::Message(message)) = &mut self.open else {
             return;
         };
@@ -141,15 +147,21 @@ impl Output {
             content_index: Some(message.content.len()),
             summary_index: None,
         };
-        if let Some(MessagePart::Text { annotations, .. }) = &mut message.part {
+        if let Some(MessagePart::Text {
+            annotations,
+            annotated,
+            ..
+        }) = &mut message.part
+        {
             let said = Said::Annotation {
                 at,
-                annotation_index: annotations.len(),
-                annotation: &annotation,
+                annotation_index: *annotated,
+                annotation,
             };
             self.events
                 .push(frames, "response.output_text.annotation.added", said);
             annotations.push(annotation);
+            *annotated += 1;
         }
     }
 
@@ -160,6 +172,7 @@ impl Output {
             MessagePart::Text {
                 text,
                 annotations,
+                annotated: _,
                 logprobs,
             } => {
                 let said = Said::TextDone {
@@ -213,26 +226,26 @@ impl Message {
 }
 
 /// The log probabilities of the text's tokens, in the form of upstream chat completions.
-pub(super) fn probabilities(extra: &Extra) -> Vec<Box<RawValue>> {
+pub(super) fn probabilities(extra: &Extra) -> List {
     #[derive(Deserialize)]
     struct Logprobs {
         #[serde(default)]
-        content: Option<Vec<Box<RawValue>>>,
+        content: Option<Box<RawValue>>,
     }
+    let mut list = List::default();
     let read = passthrough::read(&extra.value_json).and_then(|raw| serde_json::from_str(raw.get()).ok());
-    read.and_then(|Logprobs { content }| content).unwrap_or_default()
+    if let Some(Logprobs {
+        content: Some(content),
+    }) = read
+    {
+        list.append(&content);
+    }
+    list
 }
 
-/// Annotations. Upstreams of chat completions nest their members in an object that is named like their type.
-pub(super) fn annotations(value_json: &str) -> Vec<Box<RawValue>> {
-    let list: Vec<Box<RawValue>> = passthrough::read(value_json)
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default();
-    list.into_iter().map(|raw| flat(&raw).unwrap_or(raw)).collect()
-}
-
-/// An annotation with its members beside its type; `None` if it is flat already.
-fn flat(annotation: &RawValue) -> Option<Box<RawValue>> {
+/// An annotation with its members beside its type; `None` if it is flat already. Upstreams of chat completions nest
+/// its members in an object that is named like its type.
+pub(super) fn flat(annotation: &RawValue) -> Option<Box<RawValue>> {
     type Members = BTreeMap<String, Box<RawValue>>;
     let outer: Members = serde_json::from_str(annotation.get()).ok()?;
     let kind = outer.get("type")?;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use self::{
     call::Call,
-    message::{Message, annotations, probabilities},
+    message::{Message, flat, probabilities},
     reasoning::ReasoningItem,
 };
 use super::{
@@ -77,7 +77,7 @@ impl Output {
     pub(super) fn event(&mut self, event: &ChatEvent, logprobs: Option<&Extra>, frames: &mut Vec<Frame>) {
         match event {
             ChatEvent::Text(text) => {
-                return self.text(text, logprobs.map(probabilities).unwrap_or_default(), frames);
+                return self.text(text, &logprobs.map(probabilities).unwrap_or_default(), frames);
             }
             ChatEvent::Reasoning(thought) => self.reasoning(thought, frames),
             ChatEvent::ToolCallStart(start) => self.start(start, frames),
@@ -146,10 +146,12 @@ impl Output {
     fn other(&mut self, extra: &Extra, frames: &mut Vec<Frame>) {
         match extra.key.as_str() {
             // Only a text has a place for them.
-            LOGPROBS if self.has_text() => self.text("", probabilities(extra), frames),
+            LOGPROBS if self.has_text() => self.text("", &probabilities(extra), frames),
             ANNOTATIONS => {
-                for annotation in annotations(&extra.value_json) {
-                    self.annotation(annotation, frames);
+                if let Some(list) = passthrough::read(&extra.value_json) {
+                    passthrough::each(&list, |annotation| {
+                        self.annotation(flat(annotation).as_deref().unwrap_or(annotation), frames);
+                    });
                 }
             }
             REFUSAL => {

@@ -1,9 +1,6 @@
 //! The content parts of an item.
 
-use crate::{
-    json::{Node, extras},
-    media,
-};
+use crate::{chat_completions::request::parts, json::Node, media};
 use provider_contract::{
     Result,
     contract::{AssistantPart, ContentPart, Extra},
@@ -19,9 +16,12 @@ pub(super) fn content(content: &Node<'_>) -> Result<Vec<ContentPart>> {
 }
 
 fn part(part: &Node<'_>) -> Result<ContentPart> {
+    if part.is_text() {
+        return Ok(ContentPart::Text(part.string()?));
+    }
     let kind = part.need("type")?;
     match &*kind.text()? {
-        "input_text" | "output_text" | "text" => text(part),
+        "input_text" | "output_text" | "text" => parts::text(part),
         "input_image" => image(part),
         "input_file" => file(part),
         "input_audio" => {
@@ -35,18 +35,6 @@ fn part(part: &Node<'_>) -> Result<ContentPart> {
     }
 }
 
-fn text(part: &Node<'_>) -> Result<ContentPart> {
-    let text = part.need("text")?;
-    // Annotations and log probabilities of an earlier response mean nothing to a model.
-    let beside = part.unknown_fields(&["type", "text", "annotations", "logprobs"]);
-    if beside.is_empty() {
-        return Ok(ContentPart::Text(text.string()?));
-    }
-    let mut members = vec![extras::text("type", "text"), extras::text("text", &text.text()?)];
-    members.extend(beside);
-    Ok(ContentPart::Other(extras::object("text", &members)))
-}
-
 fn image(part: &Node<'_>) -> Result<ContentPart> {
     if let Some(id) = part.field("file_id") {
         return Err(
@@ -58,7 +46,6 @@ fn image(part: &Node<'_>) -> Result<ContentPart> {
     Ok(ContentPart::Media(media))
 }
 
-/// In the form that upstreams of chat completions accept.
 fn file(part: &Node<'_>) -> Result<ContentPart> {
     for (key, what) in [
         ("file_id", "names a stored file, and none are stored here"),
@@ -69,10 +56,7 @@ fn file(part: &Node<'_>) -> Result<ContentPart> {
         }
     }
     part.need("file_data")?.text()?;
-    let members = part.unknown_fields(&["type"]);
-    let file = extras::object("file", &members);
-    let members = [extras::text("type", "file"), file];
-    Ok(ContentPart::Other(extras::object("file", &members)))
+    parts::file(part)
 }
 
 /// Assistant content that the client sends back.
@@ -87,9 +71,12 @@ pub(super) fn said(content: &Node<'_>) -> Result<Vec<AssistantPart>> {
 }
 
 fn said_part(part: &Node<'_>) -> Result<AssistantPart> {
+    if part.is_text() {
+        return Ok(AssistantPart::Text(part.string()?));
+    }
     let kind = part.need("type")?;
     match &*kind.text()? {
-        "output_text" | "input_text" | "text" => Ok(match text(part)? {
+        "output_text" | "input_text" | "text" => Ok(match parts::text(part)? {
             ContentPart::Text(text) => AssistantPart::Text(text),
             ContentPart::Other(other) => AssistantPart::Other(other),
             ContentPart::Media(media) => AssistantPart::Media(media),
@@ -101,7 +88,10 @@ fn said_part(part: &Node<'_>) -> Result<AssistantPart> {
                 value_json: part.json(),
             }))
         }
-        _ => Err(kind
-            .unsupported("is not `output_text` or `refusal`, of which a message that is given back is made")),
+        // The plugin warns about what it does not send.
+        kind => Ok(AssistantPart::Other(Extra {
+            key: kind.to_owned(),
+            value_json: part.json(),
+        })),
     }
 }

@@ -9,7 +9,10 @@ use super::{
     super::{conversion, origins::Origin},
     content::{content, said},
 };
-use crate::json::{Node, extras};
+use crate::{
+    chat_completions::request::calls,
+    json::{Node, extras},
+};
 use provider_contract::{
     Result,
     contract::{
@@ -103,12 +106,7 @@ impl Conversation {
             None | Some("message") => self.message(item)?,
             Some("reasoning") => self.reasoning(item)?,
             Some("function_call") => {
-                let arguments = item.optional_text("arguments")?.unwrap_or_default();
-                let arguments = if arguments.trim().is_empty() {
-                    "{}".to_owned()
-                } else {
-                    arguments
-                };
+                let arguments = calls::arguments(item.field("arguments").as_ref())?;
                 self.call(item, arguments, "arguments")?;
             }
             Some("custom_tool_call") => {

@@ -5,8 +5,9 @@
 
 mod content;
 mod conversation;
-mod format;
 mod tools;
+
+use std::collections::HashSet;
 
 use super::{
     fields::FIELDS,
@@ -14,6 +15,7 @@ use super::{
     resource::Echo,
 };
 use crate::{
+    chat_completions::request::format,
     ending::RequestNotes,
     fields::{Handling, find},
     json::{self, Node, invalid},
@@ -75,6 +77,7 @@ impl Body {
         }
         read.messages(body)?;
         read.tools(body)?;
+        read.settle_extras();
         Ok(read)
     }
 
@@ -92,6 +95,28 @@ impl Body {
         self.request.extras.push(Extra {
             key: key.to_owned(),
             value_json: value_json.into(),
+        });
+    }
+
+    /// Leaves out members of other dialects whose place is taken: by a member of this one, or by the server.
+    fn settle_extras(&mut self) {
+        let request = &mut self.request;
+        let is_limited = request.max_output_tokens.is_some();
+        let has_effort = request.reasoning_effort.is_some();
+        let has_format = request.response_format.is_some();
+        let (mut seen, left_out) = (HashSet::new(), &mut self.notes.left_out);
+        request.extras.retain(|extra| {
+            let is_taken = match extra.key.as_str() {
+                "messages" | "n" | "stream_options" => true,
+                "max_tokens" | "max_completion_tokens" => is_limited,
+                "reasoning_effort" => has_effort,
+                "response_format" => has_format,
+                _ => false,
+            };
+            if is_taken {
+                left_out.push(extra.key.clone());
+            }
+            !is_taken && seen.insert(extra.key.clone())
         });
     }
 
@@ -141,6 +166,8 @@ impl Body {
             "input" | "instructions" | "tools" | "tool_choice" | "parallel_tool_calls" => {}
             _ => match handling {
                 Handling::LeftOut => self.leave_out(field),
+                // An id that is empty names nothing.
+                Handling::Refused if field.is_empty() => {}
                 Handling::Refused => return Err(field.unsupported(reason)),
                 Handling::Sent | Handling::Here | Handling::Echoed | Handling::Ignored => {}
             },

@@ -2,14 +2,15 @@
 //! would have to run upstream, which is not supported.
 
 use super::super::conversion;
-use crate::json::{Node, extras};
+use crate::{
+    chat_completions::request::tools::{function, word},
+    json::{Node, extras},
+};
 use provider_contract::{
     Result,
     contract::{ChatRequest, Extra, FunctionTool, Tool, ToolChoice},
 };
 
-/// The parameters of a function without parameters.
-const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 /// Instructs the model how to call a custom tool.
 const AS_ARGUMENT: &str = "Give the whole input of the tool, as plain text, in the argument `input`.";
 /// Tool types that a warning may name. Other tools are named by their index.
@@ -64,7 +65,13 @@ impl Offered {
     }
 
     fn tool(&mut self, tool: &Node<'_>) -> Result<Option<FunctionTool>> {
-        let kind = tool.need("type")?.string()?;
+        // As in chat completions, a tool without a type is a function.
+        let kind = tool.optional_text("type")?.unwrap_or_default();
+        let kind = if kind.is_empty() {
+            "function".to_owned()
+        } else {
+            kind
+        };
         let function = match kind.as_str() {
             "function" => function(tool)?,
             "custom" => {
@@ -88,12 +95,19 @@ impl Offered {
 
     fn choice(&mut self, choice: &Node<'_>, request: &mut ChatRequest) -> Result<ToolChoice> {
         if choice.is_text() {
-            let word = word(&choice.text()?)
-                .ok_or_else(|| choice.wrong("`auto`, `none`, `required` or an object that names a tool"))?;
+            let said = choice.string()?;
+            return match word(&said) {
+                Some(word) => self.can_be(choice, word, request),
+                None if has(request, &said) => Ok(ToolChoice::Named(said)),
+                None => Err(choice.wrong("`auto`, `none`, `required` or an object that names a tool")),
+            };
+        }
+        let kind = choice.need("type")?.string()?;
+        if let Some(word) = word(&kind) {
             return self.can_be(choice, word, request);
         }
-        match &*choice.need("type")?.text()? {
-            "function" | "custom" => {
+        match kind.as_str() {
+            "function" | "custom" | "tool" => {
                 let named = choice.field("function").unwrap_or_else(|| choice.clone());
                 let name = named.need("name")?.string()?;
                 if !has(request, &name) {
@@ -142,19 +156,6 @@ impl Offered {
     }
 }
 
-fn function(tool: &Node<'_>) -> Result<FunctionTool> {
-    Ok(FunctionTool {
-        name: tool.need("name")?.string()?,
-        description: tool.optional_text("description")?,
-        parameters_json: match tool.field("parameters") {
-            Some(schema) => schema.object_json()?,
-            None => NO_PARAMETERS.to_owned(),
-        },
-        strict: tool.optional_flag("strict")?,
-        extras: tool.unknown_fields(&["type", "name", "description", "parameters", "strict"]),
-    })
-}
-
 /// A custom tool as a function with one string parameter.
 fn custom(tool: &Node<'_>) -> Result<FunctionTool> {
     // The tool's description is about its text input, which is an argument here.
@@ -179,10 +180,12 @@ fn custom(tool: &Node<'_>) -> Result<FunctionTool> {
 
 /// A tool with all members that clients require.
 fn echo(tool: &Node<'_>, kind: &str) -> String {
-    let mut members = tool.unknown_fields(&[]);
+    let nested = tool.field("function").filter(|_| kind == "function");
+    let mut members = nested.as_ref().unwrap_or(tool).unknown_fields(&["type"]);
+    members.insert(0, extras::text("type", kind));
     if kind == "function" {
         for key in ["description", "parameters", "strict"] {
-            if tool.field(key).is_none() {
+            if members.iter().all(|member| member.key != key) {
                 members.push(Extra {
                     key: key.to_owned(),
                     value_json: "null".to_owned(),
@@ -196,13 +199,4 @@ fn echo(tool: &Node<'_>, kind: &str) -> String {
 fn has(request: &ChatRequest, name: &str) -> bool {
     let is_called = |tool: &Tool| matches!(tool, Tool::Function(function) if function.name == name);
     request.tools.iter().any(is_called)
-}
-
-fn word(word: &str) -> Option<ToolChoice> {
-    match word {
-        "auto" => Some(ToolChoice::Auto),
-        "none" => Some(ToolChoice::None),
-        "required" => Some(ToolChoice::Required),
-        _ => None,
-    }
 }
