@@ -2,10 +2,8 @@
 //! response: records that do not fit into its queue are dropped and counted. Knows no HTTP and no keys.
 
 use std::{
-    fmt,
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    path::{Path, PathBuf},
+    fmt, fs, io,
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -17,6 +15,7 @@ use std::{
 
 use serde::Serialize;
 
+use super::audit_file::AuditFile;
 use model_provider_host::{Error, ErrorKind, Result};
 
 /// The capacity of the queue of records.
@@ -130,17 +129,23 @@ impl Audit {
             let message = format!("the audit log {} cannot be written: {error}", path.display());
             Error::new(ErrorKind::Configuration, message).with_hint("name another file for the audit log")
         };
-        let output = Output::open(&path).map_err(failure)?;
+        let file = AuditFile::open(&path).map_err(failure)?;
+        Self::writing(options, file).map_err(failure)
+    }
+
+    /// Starts the thread that writes.
+    fn writing(options: AuditOptions, file: AuditFile) -> io::Result<Self> {
         let (queue, waiting) = mpsc::sync_channel(WAITING);
         let counts = Arc::<Counts>::default();
         let mut writer = Writer {
             options,
-            output: Some(output),
+            file: Some(file),
+            why: "it cannot be opened".to_owned(),
             counts: Arc::clone(&counts),
             tried: Instant::now(),
         };
         let thread = thread::Builder::new().name("audit".to_owned());
-        let writing = thread.spawn(move || writer.write_on(&waiting)).map_err(failure)?;
+        let writing = thread.spawn(move || writer.write_on(&waiting))?;
         Ok(Self(Arc::new(Inner {
             queue: Some(queue),
             counts,
@@ -228,69 +233,12 @@ impl Drop for Inner {
 /// The thread's side.
 struct Writer {
     options: AuditOptions,
-    output: Option<Output>,
+    file: Option<AuditFile>,
+    /// Why there is no file.
+    why: String,
     counts: Arc<Counts>,
     /// The time of the last attempt to open the file.
     tried: Instant,
-}
-
-/// The open file.
-struct Output {
-    file: File,
-    /// Its size; `None` for a path that is not a regular file, such as a pipe, which is never rotated.
-    size: Option<u64>,
-}
-
-impl Output {
-    /// Only the user may read it. Symbolic links are not followed: they could redirect the log.
-    fn open(path: &Path) -> io::Result<Self> {
-        if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
-            return Err(io::Error::other("it is a symbolic link; name the file itself"));
-        }
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        let meta = file.metadata()?;
-        if !meta.is_file() {
-            return Ok(Self { file, size: None });
-        }
-        let mut size = meta.len();
-        if is_torn(path).unwrap_or(false) {
-            file.write_all(b"\n")?;
-            size += 1;
-        }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            if meta.permissions().mode() & 0o077 != 0 {
-                file.set_permissions(fs::Permissions::from_mode(0o600))?;
-            }
-        }
-        Ok(Self {
-            file,
-            size: Some(size),
-        })
-    }
-
-    /// Whether a line would make the file too large.
-    fn is_full(&self, line: &[u8], most: u64) -> bool {
-        self.size
-            .is_some_and(|size| size > 0 && size + line.len() as u64 > most)
-    }
-}
-
-/// Whether the last line has no end: a full disk or a crash cut it. The next record would be part of it.
-fn is_torn(path: &Path) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    if file.metadata()?.len() == 0 {
-        return Ok(false);
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last != *b"\n")
 }
 
 impl Writer {
@@ -307,7 +255,7 @@ impl Writer {
     }
 
     fn open_again(&mut self) {
-        self.output = None;
+        self.file = None;
         self.reopen(true);
     }
 
@@ -335,38 +283,40 @@ impl Writer {
 
     fn try_write(&mut self, line: &[u8]) -> io::Result<()> {
         self.reopen(false);
-        let output = self.output.take();
-        let output = output.ok_or_else(|| io::Error::other("it cannot be opened"))?;
+        let file = self.file.take();
+        let file = file.ok_or_else(|| io::Error::other(self.why.clone()))?;
         // Whatever fails, the file is opened again before the next record.
         self.tried = Instant::now();
-        let mut output = self.with_room(output, line)?;
-        output.file.write_all(line)?;
-        output.size = output.size.map(|size| size + line.len() as u64);
-        self.output = Some(output);
+        let mut file = self.with_room(file, line)?;
+        file.append(line)?;
+        self.file = Some(file);
         Ok(())
     }
 
     /// The file, or the next one if this one is full.
-    fn with_room(&self, output: Output, line: &[u8]) -> io::Result<Output> {
+    fn with_room(&self, file: AuditFile, line: &[u8]) -> io::Result<AuditFile> {
         let most = self.options.max_bytes;
-        if !output.is_full(line, most) {
-            return Ok(output);
+        if !file.is_full(line, most) {
+            return Ok(file);
         }
-        drop(output);
+        drop(file);
         // Another program may have moved or removed the file: what counts is what is at the path now.
-        let output = Output::open(&self.options.path)?;
-        if !output.is_full(line, most) {
-            return Ok(output);
+        let file = AuditFile::open(&self.options.path)?;
+        if !file.is_full(line, most) {
+            return Ok(file);
         }
         self.rotate()?;
-        Output::open(&self.options.path)
+        AuditFile::open(&self.options.path)
     }
 
     /// Opens the file if it is not open; after a failure only once the retry interval is over.
     fn reopen(&mut self, at_once: bool) {
-        if self.output.is_none() && (at_once || self.tried.elapsed() >= AGAIN) {
+        if self.file.is_none() && (at_once || self.tried.elapsed() >= AGAIN) {
             self.tried = Instant::now();
-            self.output = Output::open(&self.options.path).ok();
+            match AuditFile::open(&self.options.path) {
+                Ok(file) => self.file = Some(file),
+                Err(error) => self.why = error.to_string(),
+            }
         }
     }
 

@@ -1,5 +1,10 @@
 //! Tests of the audit log: it is complete, private and bounded, and writing to it never waits.
 
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+};
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -143,22 +148,49 @@ fn a_failed_write_is_reported_and_retried() {
 }
 
 #[cfg(unix)]
+fn pipe_in(dir: &Path) -> PathBuf {
+    let pipe = dir.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    pipe
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_refused_at_once_and_when_it_is_opened_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let pipe = pipe_in(dir.path());
+    let refused = |path: &Path, what: &str| {
+        let error = Audit::open(AuditOptions::new(path)).expect_err(what);
+        assert!(error.message().contains(what), "{error}");
+    };
+    // Without a reader opening it would block, with one writing would.
+    refused(&pipe, "a named pipe");
+    let mut both = OpenOptions::new();
+    let _reader = both.read(true).write(true).open(&pipe).expect("a pipe");
+    refused(&pipe, "a named pipe");
+    refused(Path::new("/dev/zero"), "a device");
+    refused(dir.path(), "a directory");
+    let path = dir.path().join("audit.jsonl");
+    let audit = Audit::open(AuditOptions::new(&path)).expect("it opens");
+    fs::rename(&pipe, &path).expect("a pipe in its place");
+    audit.reopen();
+    audit.record(&json!({ "n": 0 }));
+    let started = Instant::now();
+    audit.flush();
+    assert!(started.elapsed() < LAST, "the thread does not block");
+    assert_eq!((audit.state().word, audit.state().failed), ("failing", 1));
+}
+
+#[cfg(unix)]
 #[test]
 fn a_slow_disk_drops_records_and_delays_no_caller() {
     let dir = tempfile::tempdir().expect("a directory");
-    let pipe = dir.path().join("pipe");
-    let made = std::process::Command::new("mkfifo")
-        .arg(&pipe)
-        .status()
-        .expect("mkfifo");
-    assert!(made.success());
+    let pipe = pipe_in(dir.path());
     // The reader of the pipe is open and reads nothing.
-    let _reader = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(&pipe)
-        .expect("a pipe");
-    let audit = Audit::open(AuditOptions::new(&pipe)).expect("it opens");
+    let mut both = OpenOptions::new();
+    let file = both.read(true).write(true).open(&pipe).expect("a pipe");
+    let audit = Audit::writing(AuditOptions::new(&pipe), AuditFile::of(file)).expect("a thread");
     let long = "x".repeat(1000);
     let started = Instant::now();
     for n in 0..WAITING + 500 {

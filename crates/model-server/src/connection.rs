@@ -1,5 +1,5 @@
-//! Wrappers of a connection's stream and of response bodies: a lingering close that does not lose the response, and
-//! a signal that a response has been sent. Knows nothing of the content.
+//! Wrappers of a connection's stream and of response bodies: a lingering close that does not lose the response, a
+//! timeout for clients that do not read, and a signal that a response has been sent. Knows nothing of the content.
 
 use std::{
     io,
@@ -30,19 +30,48 @@ const TOGETHER: usize = 2 * 1024;
 /// A stream with a lingering close: while the client is still sending, it continues to read for a moment. Closing a
 /// socket with unread bytes resets the connection, and the client's system then drops a response that has already
 /// arrived.
+///
+/// A write that makes no progress for the send timeout fails, which ends the connection. hyper polls no body while a
+/// write is pending, so that nothing else would: a client that reads nothing would keep its seat for ever.
 pub(super) struct Closing {
     stream: TcpStream,
     lingers: Lingers,
     closing: Option<(Pin<Box<Sleep>>, usize)>,
+    send_timeout: Duration,
+    /// Set while a write is pending.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Closing {
-    pub(super) fn new(stream: TcpStream, lingers: Lingers) -> Self {
+    pub(super) fn new(stream: TcpStream, lingers: Lingers, send_timeout: Duration) -> Self {
         Self {
             stream,
             lingers,
             closing: None,
+            send_timeout,
+            stalled: None,
         }
+    }
+
+    /// The outcome of a write; an error once writes have been pending for too long.
+    fn in_time(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let timeout = self.send_timeout;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        ready!(stalled.as_mut().poll(context));
+        tracing::info!("a connection was closed: its client does not read the response");
+        // A reset: otherwise the system would keep the unsent bytes, and try to send them for minutes.
+        let _ = self.stream.set_zero_linger();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -62,7 +91,8 @@ impl AsyncWrite for Closing {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.in_time(context, written)
     }
 
     fn poll_write_vectored(
@@ -71,14 +101,16 @@ impl AsyncWrite for Closing {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if bytes.iter().map(|piece| piece.len()).sum::<usize>() > TOGETHER {
-            return Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+            let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+            return self.in_time(context, written);
         }
         let mut room = [MaybeUninit::uninit(); TOGETHER];
         let mut together = ReadBuf::uninit(&mut room);
         for piece in bytes {
             together.put_slice(piece);
         }
-        Pin::new(&mut self.stream).poll_write(context, together.filled())
+        let written = Pin::new(&mut self.stream).poll_write(context, together.filled());
+        self.in_time(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -7,6 +7,7 @@
 mod access_keys;
 mod account;
 mod audit;
+mod audit_file;
 mod auth;
 mod body;
 mod books;

@@ -38,7 +38,7 @@ pub struct ServeLimits {
     pub connections_per_address: usize,
     /// `serve-max-concurrent`: concurrent responses.
     pub concurrent: usize,
-    /// `serve-send-timeout-ms`: how long a client may leave a stream unread.
+    /// `serve-send-timeout-ms`: how long a client may leave a response unread before its connection is closed.
     pub send_timeout: Duration,
     /// `serve-status-wait-ms`: how long a streaming response waits for its first event, so that an early error has
     /// its own status. After that, status 200 is sent, and an error is an event.

@@ -71,8 +71,16 @@ impl Server {
         service.current().access.suits(address)?;
         let ending = watch::Sender::new(false);
         let limits = service.0.limits.clone();
-        let accepting = accept(listener, service.router(), ending.subscribe(), limits);
-        let (fresh, tested) = (service.clone(), service.clone());
+        let (fresh, tested, current) = (service.clone(), service.clone(), service.clone());
+        // A reload may change it.
+        let send_timeout = move || current.current().limits.send_timeout;
+        let accepting = accept(
+            listener,
+            service.router(),
+            ending.subscribe(),
+            limits,
+            send_timeout,
+        );
         tokio::spawn(async move { tested.readiness(&tested.current()).await });
         Ok(Self {
             service,
@@ -151,6 +159,7 @@ async fn accept(
     router: Router,
     mut ending: watch::Receiver<bool>,
     limits: ServeLimits,
+    send_timeout: impl Fn() -> Duration,
 ) {
     // Owned by this task, so that aborting it closes every connection.
     let mut open = JoinSet::new();
@@ -165,7 +174,8 @@ async fn accept(
                 Ok((stream, address)) => {
                     if let Some(seat) = seats.take(address.ip()) {
                         let sitting = seat.sitting();
-                        let serving = serve(stream, router.clone(), ending_of_connections.clone(), seat, limits.head_timeout);
+                        let timeouts = (limits.head_timeout, send_timeout());
+                        let serving = serve(stream, router.clone(), ending_of_connections.clone(), seat, timeouts);
                         seats.served_by(&sitting, open.spawn(serving));
                     } else {
                         tracing::warn!("a connection was closed: not even a reserved seat is free");
@@ -190,12 +200,12 @@ async fn serve(
     router: Router,
     mut ending: watch::Receiver<bool>,
     seat: Seat,
-    head_timeout: Duration,
+    (head_timeout, send_timeout): (Duration, Duration),
 ) {
     // Events are sent without delay.
     let _ = stream.set_nodelay(true);
     let (sitting, lingers) = (seat.sitting(), Lingers::default());
-    let stream = Closing::new(stream, lingers.clone());
+    let stream = Closing::new(stream, lingers.clone(), send_timeout);
     let is_reserved = sitting.is_reserved();
     let respond = service_fn(move |mut request: Request<Incoming>| {
         let busy = sitting.busy();
@@ -238,3 +248,7 @@ async fn has_ended(ending: &mut watch::Receiver<bool>) {
     // An error means that the server is gone, which is the end as well.
     let _ = ending.wait_for(|ending| *ending).await;
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -1,13 +1,20 @@
 //! Streaming responses: events of the host become server-sent events of a dialect, until the end, an error, or a
 //! disconnect of the client. Knows no dialect.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::response::{
     IntoResponse as _, Response,
     sse::{Event, KeepAlive, Sse},
 };
-use futures::future::BoxFuture;
+use futures::{Stream, future::BoxFuture};
 use http::{HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::Instrument as _;
@@ -53,10 +60,12 @@ pub(super) fn as_it_comes(
     };
     account.opens();
     let (events, waiting) = mpsc::channel(WAITING);
+    let unread = Arc::<AtomicBool>::default();
     let mut client = Client {
         reply,
         frames: Vec::new(),
         events,
+        unread: Arc::clone(&unread),
         send_timeout: current.limits.send_timeout,
         access: current.access.clone(),
         account,
@@ -68,10 +77,7 @@ pub(super) fn as_it_comes(
         drop(permit);
     };
     tokio::spawn(telling.in_current_span());
-    let stream = futures::stream::unfold(waiting, async |mut waiting| {
-        let event = waiting.recv().await?;
-        Some((Ok::<_, Infallible>(event), waiting))
-    });
+    let stream = body(waiting, unread);
     let mut alive = KeepAlive::new().interval(current.limits.heartbeat);
     if let Some(frame) = heartbeat {
         alive = alive.event(event_of(frame));
@@ -82,6 +88,19 @@ pub(super) fn as_it_comes(
         Some(generation) => response::by(&generation, response),
         None => response,
     }
+}
+
+/// The events until the end; an error if the client read too slowly, which aborts the connection. A response that merely
+/// ended would look complete.
+fn body(waiting: mpsc::Receiver<Event>, unread: Arc<AtomicBool>) -> impl Stream<Item = io::Result<Event>> {
+    futures::stream::unfold((waiting, unread), async |(mut waiting, unread)| {
+        let event = match waiting.recv().await {
+            Some(event) => Ok(event),
+            None if unread.swap(false, Ordering::Relaxed) => Err(io::ErrorKind::TimedOut.into()),
+            None => return None,
+        };
+        Some((event, (waiting, unread)))
+    })
 }
 
 fn event_of(frame: Frame) -> Event {
@@ -99,6 +118,8 @@ struct Client {
     /// Written and unsent frames.
     frames: Vec<Frame>,
     events: mpsc::Sender<Event>,
+    /// Set when the client has taken no event for the send timeout.
+    unread: Arc<AtomicBool>,
     send_timeout: Duration,
     /// Redacts the access key in errors.
     access: Access,
@@ -214,6 +235,7 @@ impl Client {
             sent.is_ok()
         } else {
             tracing::info!("the client does not read the response");
+            self.unread.store(true, Ordering::Relaxed);
             false
         }
     }
@@ -228,5 +250,25 @@ async fn logprobs_of(event: &ChatEvent, completion: &mut ChatStream) -> Option<E
         Ok(Some(ChatEvent::Other(extra))) => Some(extra),
         // It has just been peeked.
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_that_was_read_too_slowly_is_aborted_and_any_other_one_ends() {
+        for is_unread in [false, true] {
+            let (events, waiting) = mpsc::channel(1);
+            let unread = Arc::new(AtomicBool::new(is_unread));
+            events.send(Event::default()).await.expect("it is open");
+            drop(events);
+            let ended: Vec<_> = body(waiting, unread).map(|event| event.is_ok()).collect().await;
+            let expected: &[bool] = if is_unread { &[true, false] } else { &[true] };
+            assert_eq!(ended, expected);
+        }
     }
 }
