@@ -4,7 +4,7 @@
 //! granted, and those that the operator's own files name. In every source, an unresolved reference is reported and
 //! skipped.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use zeroize::Zeroizing;
 
@@ -320,9 +320,17 @@ impl Configuration {
             .or_else(|| self.config_variable(name).ok().flatten().map(str::to_owned))
     }
 
+    /// The state directory's `.env`, existing or not.
+    pub(super) fn dotenv_path(&self) -> PathBuf {
+        self.state_dir.join(".env")
+    }
+
     /// The text of the state directory's `.env`; empty if there is none.
     pub(super) fn dotenv(&self) -> Result<Zeroizing<String>> {
-        dotenv::read(&self.state_dir.join(".env")).map_err(|(path, error)| {
+        if self.leaves_dotenv_out {
+            return Ok(Zeroizing::default());
+        }
+        dotenv::read(&self.dotenv_path()).map_err(|(path, error)| {
             let message = format!("{} cannot be read: {error}", path.display());
             Error::new(ErrorKind::Configuration, message)
         })

@@ -75,6 +75,8 @@ pub struct Configuration {
     is_present: bool,
     /// Whether `models.json` is treated as missing.
     leaves_list_out: bool,
+    /// Whether `.env` is treated as missing.
+    leaves_dotenv_out: bool,
     environment: Environment,
     /// The settings that crates on top of the host declare.
     declared: DeclaredSettings,
@@ -152,7 +154,7 @@ impl Configuration {
         };
         // The compilation cache needs an absolute directory, since a program may change its working directory.
         let state_dir = std::path::absolute(&state_dir).unwrap_or(state_dir);
-        Self::read(path, state_dir, environment)
+        Self::read(path, state_dir, environment, false)
     }
 
     /// Loads the same files again, after they were written.
@@ -160,17 +162,33 @@ impl Configuration {
     /// # Errors
     /// The file is not valid JSON5.
     pub fn reread(&self) -> Result<Self> {
-        let again = Self::read(self.path.clone(), self.state_dir.clone(), &self.environment)?;
+        self.again(false)
+    }
+
+    /// The same as if there were no `.env`.
+    fn without_dotenv(&self) -> Result<Self> {
+        self.again(true)
+    }
+
+    fn again(&self, leaves_dotenv_out: bool) -> Result<Self> {
+        let (path, state_dir) = (self.path.clone(), self.state_dir.clone());
+        let again = Self::read(path, state_dir, &self.environment, leaves_dotenv_out)?;
         Ok(again
             .declaring(self.declared)
             .for_model(self.requested_model.as_deref()))
     }
 
-    fn read(path: PathBuf, state_dir: PathBuf, environment: &Environment) -> Result<Self> {
+    fn read(
+        path: PathBuf,
+        state_dir: PathBuf,
+        environment: &Environment,
+        leaves_dotenv_out: bool,
+    ) -> Result<Self> {
         let document = Document::read(&path)?;
         let mut configuration = Self {
             is_present: document.is_some(),
             leaves_list_out: false,
+            leaves_dotenv_out,
             document: document.unwrap_or_else(|| Document::empty(&path)),
             path,
             state_dir,

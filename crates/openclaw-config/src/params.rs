@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Configuration, document::Node, strip_prefix};
 use model_provider_host::{
     Result,
-    contract::{ChatRequest, Extra, ProviderInfo},
+    contract::{ChatRequest, Extra, ProviderInfo, ResponseFormat, ToolChoice},
     request_defaults::Params,
 };
 
@@ -63,7 +63,9 @@ fn read_all(wanted: &mut ChatRequest, params: &Node<'_>, unknown: &mut Vec<Strin
     for (name, node) in params.entries()? {
         if let Some(value) = node.value() {
             is_any = true;
-            if !read(wanted, name, &node, value)? {
+            if matches!(name, "extraBody" | "extra_body") {
+                read_body(wanted, &node, unknown)?;
+            } else if !read(wanted, name, &node, value)? {
                 unknown.push(node.key());
             }
         }
@@ -90,16 +92,55 @@ fn read(wanted: &mut ChatRequest, name: &str, node: &Node<'_>, value: &Value) ->
             };
         }
         "reasoningEffort" | "reasoning_effort" => wanted.reasoning_effort = node.word()?.map(str::to_owned),
-        "extraBody" | "extra_body" => {
-            for (key, node) in node.entries()? {
-                wanted.extras.retain(|known| known.key != key);
-                wanted.extras.extend(node.value().map(|value| Extra {
-                    key: key.to_owned(),
-                    value_json: value.to_string(),
-                }));
-            }
-        }
+        "chatTemplateKwargs" | "chat_template_kwargs" => set_extra(wanted, "chat_template_kwargs", value),
+        "parallelToolCalls" | "parallel_tool_calls" => set_extra(wanted, "parallel_tool_calls", value),
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// Reads `extra_body`: members of the body, whatever they are. Those that a request has fields for are defaults of the
+/// fields, so that a request's own value takes precedence.
+fn read_body(wanted: &mut ChatRequest, body: &Node<'_>, unknown: &mut Vec<String>) -> Result<()> {
+    for (name, node) in body.entries()? {
+        let Some(value) = node.value() else { continue };
+        match name {
+            // The plugin sets them for each request.
+            "model" | "messages" | "stream" | "stream_options" | "n" | "tools" => unknown.push(node.key()),
+            "tool_choice" => wanted.tool_choice = Some(tool_choice(value)),
+            "response_format" => wanted.response_format = Some(response_format(value)),
+            _ if read(wanted, name, &node, value)? => {}
+            _ => set_extra(wanted, name, value),
+        }
+    }
+    Ok(())
+}
+
+fn set_extra(wanted: &mut ChatRequest, key: &str, value: &Value) {
+    wanted.extras.retain(|known| known.key != key);
+    wanted.extras.push(Extra {
+        key: key.to_owned(),
+        value_json: value.to_string(),
+    });
+}
+
+fn tool_choice(value: &Value) -> ToolChoice {
+    match value.as_str() {
+        Some("auto") => ToolChoice::Auto,
+        Some("none") => ToolChoice::None,
+        Some("required") => ToolChoice::Required,
+        _ => ToolChoice::Other(in_own_form(value)),
+    }
+}
+
+fn response_format(value: &Value) -> ResponseFormat {
+    ResponseFormat::Other(in_own_form(value))
+}
+
+/// A value in the upstream's own form, under its type.
+fn in_own_form(value: &Value) -> Extra {
+    Extra {
+        key: value["type"].as_str().unwrap_or("other").to_owned(),
+        value_json: value.to_string(),
+    }
 }

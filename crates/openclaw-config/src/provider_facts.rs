@@ -1,5 +1,5 @@
-//! Facts about single providers, as data by provider id (`provider_facts.json`): OpenClaw's name of the API, and
-//! the token files and variables of the provider's own tools, the last sources of a credential.
+//! Facts about single providers, as data by provider id (`provider_facts.json`): OpenClaw's name of the API, headers
+//! without secrets, and the token files and variables of the provider's own tools, the last sources of a credential.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::{Configuration, interpolation, report::Unresolved};
-use model_provider_host::{Settings, contract::ProviderInfo};
+use model_provider_host::{Settings, contract::ProviderInfo, files};
 
 /// The size limit of a token file.
 const LARGEST: u64 = 1024 * 1024;
@@ -32,6 +32,9 @@ struct Facts {
     token_disabled_by: Option<String>,
     #[serde(default)]
     settings: Vec<FromVariable>,
+    /// Headers whose values are no secrets: the name of an app, or of the organisation that pays.
+    #[serde(default)]
+    public_headers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +63,13 @@ struct FromVariable {
     header: String,
 }
 
+/// The headers of a provider whose values are no secrets.
+pub(super) fn public_headers(info: &ProviderInfo) -> Vec<String> {
+    FACTS
+        .get(&info.id)
+        .map_or_else(Vec::new, |facts| facts.public_headers.clone())
+}
+
 /// OpenClaw's name of a provider's API.
 pub(super) fn api(info: &ProviderInfo) -> Option<&'static str> {
     FACTS.get(&info.id)?.api.as_deref()
@@ -73,7 +83,7 @@ impl Configuration {
         passed: &mut Vec<Unresolved>,
     ) -> Option<(PathBuf, Zeroizing<String>)> {
         let facts = FACTS.get(&info.id)?;
-        let path = facts.token_file.iter().find_map(|place| self.file_of(place))?;
+        let path = self.token_file(facts)?;
         if let Some(name) = facts
             .token_disabled_by
             .as_deref()
@@ -121,6 +131,25 @@ impl Configuration {
                 None
             }
         }
+    }
+
+    /// The files of the provider's own tools that may hold its token, existing or not; none if they are not used.
+    pub(super) fn files_of_tools(&self, info: &ProviderInfo) -> Vec<PathBuf> {
+        let Some(facts) = FACTS.get(&info.id) else {
+            return Vec::new();
+        };
+        let name = facts.token_disabled_by.as_deref();
+        let is_off = name.is_some_and(|name| self.is_switched_on(name));
+        let Some(path) = self.token_file(facts).filter(|_| !is_off) else {
+            return Vec::new();
+        };
+        let named = facts.named_tokens.as_ref();
+        let named = named.map(|named| path.with_file_name(&named.file));
+        std::iter::once(path).chain(named).collect()
+    }
+
+    fn token_file(&self, facts: &Facts) -> Option<PathBuf> {
+        facts.token_file.iter().find_map(|place| self.file_of(place))
     }
 
     /// Settings that only variables of the provider's own tools provide.
@@ -180,13 +209,8 @@ impl Configuration {
 fn text_of(path: &std::path::Path) -> Result<Option<Zeroizing<String>>, String> {
     use std::io::Read as _;
     let read = || -> std::io::Result<Zeroizing<String>> {
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(std::io::Error::other("it is not a regular file"));
-        }
         let mut text = Zeroizing::new(String::new());
-        std::fs::File::open(path)?
-            .take(LARGEST)
-            .read_to_string(&mut text)?;
+        files::open(path)?.take(LARGEST).read_to_string(&mut text)?;
         Ok(text)
     };
     match read() {

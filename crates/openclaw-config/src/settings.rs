@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Configuration,
     document::Node,
-    interpolation, provider_in,
+    interpolation, provider_facts, provider_in,
     report::Unresolved,
     schema::{self, Provider},
     secret_ref::SecretInput,
@@ -48,8 +48,13 @@ impl Configuration {
         Ok(unresolved)
     }
 
-    fn settings_and(&self, info: &ProviderInfo, unresolved: &mut Vec<Unresolved>) -> Result<Settings> {
+    pub(super) fn settings_and(
+        &self,
+        info: &ProviderInfo,
+        unresolved: &mut Vec<Unresolved>,
+    ) -> Result<Settings> {
         let mut settings = Settings::declaring(self.declared);
+        settings.public_headers = provider_facts::public_headers(info);
         let node = self.provider(info)?;
         let provider = node.read::<Provider>()?.unwrap_or_default();
         if let Some(url) = &provider.base_url {

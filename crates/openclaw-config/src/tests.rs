@@ -2,6 +2,7 @@
 
 mod choice;
 mod default_model;
+mod guarded;
 mod includes;
 mod models_cache;
 mod onboarding;
@@ -18,7 +19,6 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use model_provider_host::settings::DeclaredSettings;
 use model_provider_host::{
     Grant,
     contract::{CredentialSpec, DiscoveryMode, Price},
@@ -391,7 +391,7 @@ proptest! {
         let path = PathBuf::from("c.json5");
         if let Ok(document) = Document::parse(&path, text) {
             let state_dir = PathBuf::from("/nowhere");
-            let configuration = Configuration { document, path, state_dir, is_present: true, leaves_list_out: false, environment, declared: DeclaredSettings::default(), requested_model: None };
+            let configuration = Configuration { document, path, state_dir, is_present: true, leaves_list_out: false, leaves_dotenv_out: false, environment, declared: model_provider_host::settings::DeclaredSettings::default(), requested_model: None };
             let _ = configuration.settings(&acme());
             let _ = configuration.default_model(&acme());
         }

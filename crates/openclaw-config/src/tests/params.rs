@@ -1,7 +1,7 @@
 //! Parameters of models, as a configuration writes them.
 
 use super::*;
-use model_provider_host::contract::ChatRequest;
+use model_provider_host::contract::{ChatRequest, FunctionTool, ResponseFormat, Tool, ToolChoice};
 
 fn filled(params: &str, name: &str, mut request: ChatRequest) -> ChatRequest {
     let config =
@@ -12,6 +12,53 @@ fn filled(params: &str, name: &str, mut request: ChatRequest) -> ChatRequest {
         .unwrap()
         .fill(&mut request, &["thinker", name]);
     request
+}
+
+#[test]
+fn members_of_the_extra_body_are_defaults_of_the_fields_that_a_request_has_for_them() {
+    let body = "{ extra_body: { tool_choice: 'required', reasoning_effort: 'low', max_completion_tokens: 100, \
+                temperature: 0.5, response_format: { type: 'json_object' }, top_k: 5 }, \
+                chatTemplateKwargs: { enable_thinking: false }, parallel_tool_calls: false }";
+    let request = filled(body, "acme/a/b:fast", ChatRequest::new("").max_output_tokens(50));
+    assert_eq!(request.max_output_tokens, Some(50), "the request's own");
+    assert_eq!(request.temperature, Some(0.5));
+    assert_eq!(request.reasoning_effort.as_deref(), Some("low"));
+    assert_eq!(request.tool_choice, None, "there are no tools");
+    assert!(
+        matches!(&request.response_format, Some(ResponseFormat::Other(other)) if other.key == "json_object")
+    );
+    let extras: Vec<&str> = request.extras.iter().map(|extra| &*extra.key).collect();
+    assert_eq!(extras, ["top_k", "chat_template_kwargs", "parallel_tool_calls"]);
+
+    let tool = Tool::Function(FunctionTool {
+        name: "f".into(),
+        description: None,
+        parameters_json: "{}".into(),
+        strict: None,
+        extras: Vec::new(),
+    });
+    let mut with_tools = ChatRequest::new("");
+    with_tools.tools = vec![tool];
+    let chosen = filled(body, "acme/a/b:fast", with_tools.clone());
+    assert_eq!(chosen.tool_choice, Some(ToolChoice::Required));
+    with_tools.tool_choice = Some(ToolChoice::Auto);
+    let chosen = filled(body, "acme/a/b:fast", with_tools);
+    assert_eq!(chosen.tool_choice, Some(ToolChoice::Auto));
+}
+
+#[test]
+fn members_of_the_extra_body_that_every_request_sets_itself_are_reported() {
+    let config = "{ agents: { defaults: { params: { extra_body: { stream: false, n: 2, top_k: 1 } } } } }";
+    let params = Home::new(&[("openclaw.json", config)])
+        .load()
+        .params(&acme())
+        .unwrap();
+    let named = |name: &str| params.unknown.iter().any(|key| key.ends_with(name));
+    assert!(
+        named("stream") && named("n") && !named("top_k"),
+        "{:?}",
+        params.unknown
+    );
 }
 
 #[test]

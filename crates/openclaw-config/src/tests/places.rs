@@ -282,6 +282,8 @@ fn who_pays_may_be_in_a_variable_unless_it_is_configured() {
     assert_eq!(bill_to(header), None);
     let set = "{ plugins: { entries: { huggingface: { config: { 'bill-to': 'set' } } } } }";
     assert_eq!(bill_to(set).as_deref(), Some("\"set\""));
+    let settings = Home::new(&[]).load().settings(&known()).unwrap();
+    assert_eq!(settings.public_headers, ["x-hf-bill-to"], "who pays is no secret");
 }
 
 #[tokio::test]
@@ -361,7 +363,7 @@ fn a_secrets_file_that_other_users_can_read_is_named_and_a_folder_gets_no_advice
     fs::set_permissions(home.path("one.txt"), fs::Permissions::from_mode(0o644)).unwrap();
     let readable: Vec<_> = home
         .load()
-        .readable()
+        .readable(None)
         .into_iter()
         .map(|exposure| exposure.path)
         .collect();
