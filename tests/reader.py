@@ -49,6 +49,7 @@ BAD_REQUESTS = [(kind, re.compile(words, re.I | re.S)) for kind, words in (
 OPENED_BY_TEMPLATE = (
     ({"qwq"}, {"preview"}), ({"qwen3", "thinking"}, set()), ({"nemotron"}, {"llama", "instruct", "base"}),
     ({"nemotron", "v1.5"}, {"base"}), ({"nemotron", "v1_5"}, {"base"}),
+    ({"minimax", "m2"}, set()), ({"minimax", "m2.1"}, set()), ({"minimax", "m2.5"}, set()),
 )
 
 
@@ -96,7 +97,9 @@ def error_of(answer, status, headers=None, text=""):
         numbers = (str(fields.get(key)) for key in ("http_status_code", "status_code", "code"))
         status = next((int(n) for n in numbers if re.fullmatch("[1-5][0-9][0-9]", n)), None)
     everything = f"{code} {message}"
-    if status is None or status >= 500 or status == 403 and html:
+    if status is None and code == "validation" and BAD_REQUESTS[0][1].search(everything):
+        kind = "context-overflow"
+    elif status is None or status >= 500 or status == 403 and html:
         kind = "upstream"
     elif status in (400, 422):
         kind = next((kind for kind, words in BAD_REQUESTS if words.search(everything)), "invalid-request")
@@ -164,9 +167,11 @@ class Answer:
         self.thought += thought
         for piece in said.get("tool_calls") or choice.get("tool_calls") or []:
             self.take_call(piece)
-        if choice.get("finish_reason") == "error":
+        word = choice.get("finish_reason")
+        if word == "error":
             return True
-        self.raw_finish = choice.get("finish_reason") or self.raw_finish
+        if word not in ("null", "None"):
+            self.raw_finish = word or self.raw_finish
         return bool(choice.get("error"))
 
     def take_call(self, piece):

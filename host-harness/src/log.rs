@@ -5,11 +5,13 @@
 //! log.
 
 use std::{
+    borrow::Cow,
     fmt::Debug,
     io::{self, Write},
 };
 
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 use tracing::{Level, Metadata, field::Field};
 use tracing_subscriber::{
     EnvFilter, Layer as _,
@@ -174,12 +176,38 @@ impl<W: Write> Write for EscapedWriter<W> {
     /// Gets each event whole: the subscriber formats an event before it writes it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
+        let text = shortened(&text).map_or(text, Cow::Owned);
         self.0.write_all(sanitize::json(&text).as_bytes())?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+/// An event with its long values cut, if it has any: the same limit as in text.
+fn shortened(event: &str) -> Option<String> {
+    // Only a long event has a long value.
+    if event.len() <= sanitize::MAX_LINE_CHARS {
+        return None;
+    }
+    let mut value: Value = serde_json::from_str(event).ok()?;
+    shorten(&mut value);
+    Some(format!("{value}\n"))
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some((end, _)) = text.char_indices().nth(sanitize::MAX_LINE_CHARS) {
+                text.truncate(end);
+                text.push('…');
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(members) => members.values_mut().for_each(shorten),
+        _ => {}
     }
 }
 
@@ -331,11 +359,19 @@ mod tests {
 
     #[test]
     fn a_value_in_the_log_has_a_limited_length() {
-        let log = logged(
-            "warn",
-            LogFormat::Text,
-            || tracing::warn!(text = %"x".repeat(1_000_000), "long"),
-        );
-        assert!(log.len() < 2 * sanitize::MAX_LINE_CHARS, "{}", log.len());
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let log = logged("warn", format, || {
+                let span = tracing::warn_span!("call", about = %"y".repeat(1_000_000));
+                span.in_scope(|| tracing::warn!(text = %"x".repeat(1_000_000), "long"));
+            });
+            assert!(log.len() < 3 * sanitize::MAX_LINE_CHARS, "{}", log.len());
+            assert_eq!(log.lines().count(), 1);
+            if format == LogFormat::Json {
+                let line: Value = serde_json::from_str(&log).unwrap();
+                let text = line["text"].as_str().unwrap();
+                assert_eq!(text.chars().count(), sanitize::MAX_LINE_CHARS + 1);
+                assert_eq!(line["message"], "long");
+            }
+        }
     }
 }

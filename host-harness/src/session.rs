@@ -1,5 +1,6 @@
 //! From arguments to a host: configuration, plugin, grant, settings, credential. The code that commands share.
 
+mod exposed;
 mod reread;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use super::{
 use component_build::Build;
 use model_provider_host::{
     Error, ErrorKind, Grant, Grants, Host, HostOptions, Limits, LoadOptions, Plugin, Proxies, Result,
-    Sandbox, SandboxOptions, Secret, Settings, contract::ProviderInfo, files::trust,
+    Sandbox, SandboxOptions, Secret, Settings, contract::ProviderInfo,
 };
 use openclaw_config::{Configuration, Environment, NamedModel};
 use plugin_registry::{
@@ -198,19 +199,6 @@ impl Ground {
 }
 
 impl Ground {
-    /// Warns of files that other users may write to, or read if they hold secrets.
-    pub(super) fn warn_of_exposed(&self, terminal: Terminal) {
-        let readable = self.configuration.readable().into_iter();
-        let readable = readable.filter(|exposure| trust::is_reachable(&exposure.path));
-        let mut said: Vec<PathBuf> = Vec::new();
-        for exposure in self.configuration.changeable().into_iter().chain(readable) {
-            if !said.contains(&exposure.path) {
-                terminal.warn(&format!("{}; `{}` fixes that", exposure.message, exposure.fix));
-                said.push(exposure.path);
-            }
-        }
-    }
-
     /// Warns of a broken list of models, and leaves it out.
     pub(super) fn warn_of_broken_list(&mut self, terminal: Terminal, info: &ProviderInfo) {
         if let Some(error) = self.configuration.leave_broken_list_out(info) {
@@ -285,6 +273,7 @@ impl Session {
         ground.warn_of_exposed(terminal);
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
         let info = plugin.info().clone();
+        ground.warn_of_exposed_tools(terminal, &info);
         let (options, secret_file) = ground.options(terminal, &plugin).await?;
         let settings = options.settings.clone();
         let host = ground.start_with(plugin, options)?;

@@ -190,6 +190,50 @@ async fn a_configuration_that_other_users_may_write_to_does_not_decide_where_a_c
 }
 
 #[tokio::test]
+async fn a_dotenv_that_other_users_may_write_to_does_not_decide_where_a_credential_is_sent_either() {
+    let mock = MockRouter::start(MockOptions::immediate())
+        .await
+        .expect("a mock router");
+    let url = mock.base_url();
+    person(move || {
+        for (name, config) in [
+            (
+                "openclaw.json",
+                r#"{"models": {"providers": {"huggingface": {"baseUrl": "${HF_BASE}"}}}}"#,
+            ),
+            ("host-harness.json5", r#"{"base-url": "${HF_BASE}"}"#),
+        ] {
+            let home = Home::new("")
+                .variable("HF_TOKEN", TOKEN)
+                .file(name, config)
+                .file(".env", &format!("HF_BASE={url}\n"));
+            let (file, command) = (home.path(".env"), ["chat", "-m", MODEL, "hi"]);
+            set(&home.path(""), 0o700);
+            set(&file, 0o600);
+            assert_eq!(home.run(&command).code, Some(0), "{name}");
+            let sent = mock.requests().len();
+            set(&file, 0o606);
+            for command in [&command[..], &["models"], &["doctor"]] {
+                let ended = home.run(&[command, &["--format", "json"]].concat());
+                assert_eq!(ended.code, Some(1), "{ended:?}");
+                assert!(
+                    ended.out.contains("`.env` has a variable of a base URL")
+                        && ended.out.contains("is not trusted")
+                        && ended.out.contains("chmod "),
+                    "{ended:?}"
+                );
+            }
+            assert_eq!(mock.requests().len(), sent, "nothing is sent there");
+            let home = home.variable("HF_BASE", &url);
+            let ended = home.run(&["models"]);
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+            assert!(ended.err.contains("other users can write to"), "{ended:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_users_configuration_is_warned_of_and_doctor_says_so_of_every_file() {
     let mock = MockRouter::start(MockOptions::immediate())
         .await
@@ -250,6 +294,26 @@ async fn another_users_configuration_is_warned_of_and_doctor_says_so_of_every_fi
                 assert!(gives(&file, 0));
             }
         }
+        // The provider's own tools store a token too.
+        let token = home.dir().join(".cache/huggingface/token");
+        fs::create_dir_all(token.parent().expect("a folder")).expect("a folder");
+        fs::write(&token, TOKEN).expect("written");
+        for (mode, words) in [
+            (0o644, "other users can read"),
+            (0o666, "other users can write to"),
+        ] {
+            set(&token, mode);
+            let found = doctor();
+            assert!(found.len() == 1 && found[0].contains(words), "{found:?}");
+        }
+        let ended = home.run(&["models"]);
+        assert_eq!(
+            ended.err.matches("other users can write to").count(),
+            1,
+            "{ended:?}"
+        );
+        set(&token, 0o600);
+        assert_eq!(doctor(), good);
         for (name, fix) in [(".env", "chmod 600"), ("auth-profiles.json", "chmod 600")] {
             set(&home.path(name), 0o644);
             let found = doctor();

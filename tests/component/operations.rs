@@ -9,6 +9,7 @@ use model_server::{AccessKeys, ServeOptions};
 use serde_json::json;
 
 use crate::{
+    guests::Files,
     harness::{Harness, TOKEN, built},
     http::{Client, Serving, question, streamed},
     program::Program,
@@ -52,6 +53,30 @@ async fn a_server_is_ready_from_its_self_test_until_its_shutdown() {
     assert_eq!(client.ask(MODEL).await.status, 200);
     while stream.next().await.is_some() {}
     assert_eq!(ending.await.expect("it ends"), 0);
+}
+
+#[tokio::test]
+async fn readiness_checks_of_a_plugin_that_fails_its_self_test_do_not_fill_the_log() {
+    let files = tokio::task::spawn_blocking(|| {
+        let files = Files::new();
+        let plugin = files.ordered("unfit", [("default-model", "trap")]);
+        (files, plugin.to_string_lossy().into_owned())
+    });
+    let (_files, plugin) = files.await.expect("built");
+    let line = ["--plugin", &plugin, "--base-url", "http://127.0.0.1:9", "serve"];
+    let running = Program::new().start(&line).await;
+    let client = Client::of(&running.first);
+    for _ in 0..30 {
+        let ready = client.get("/readyz").await;
+        assert_eq!(
+            (ready.status, &ready.json()["reasons"][0]),
+            (503, &json!("self-test"))
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let log = running.stop().await.err;
+    assert_eq!(log.matches("WARN").count(), 1, "{log}");
+    assert!(log.contains("failed its self-test"), "{log}");
 }
 
 #[tokio::test]

@@ -61,11 +61,17 @@ fn chat_completion(chunks: &[Value]) -> Value {
     json!({"text": text, "thinking": thinking, "calls": calls, "finish": finish, "usage": usage, "error": error})
 }
 
+/// The Messages API's clients know a prompt that is too long by its first words.
+fn without_lead(message: &Value) -> Value {
+    let text = message.as_str().unwrap_or_default();
+    json!(text.strip_prefix("prompt is too long: ").unwrap_or(text))
+}
+
 /// What a client of Messages makes of the same, in terms of Chat Completions.
 fn message(events: &[Value]) -> Value {
     let (message, error) = messages_reader::folded(events);
     let error = error
-        .map(|error| error["error"]["message"].clone())
+        .map(|error| without_lead(&error["error"]["message"]))
         .unwrap_or_default();
     let blocks = message["content"].as_array().cloned().unwrap_or_default();
     let said = |kind: &str, member: &str| -> String {
@@ -125,7 +131,7 @@ async fn both(file: PathBuf) -> (PathBuf, Value, Value) {
     let messages = if reply.status == 200 {
         message(&events(&reply))
     } else {
-        reply.json()["error"]["message"].clone()
+        without_lead(&reply.json()["error"]["message"])
     };
     (file, chat, messages)
 }

@@ -4,13 +4,13 @@
 use mock_router::Script;
 use model_provider_host::{
     ErrorKind,
-    contract::{ChatEvent, DiscoveryMode, Message, ProviderErrorKind},
+    contract::{AssistantPart, ChatEvent, DiscoveryMode, Message, ProviderErrorKind},
 };
 use serde_json::{Value, json};
 
 use crate::{
     harness::{Harness, TOKEN, collect, question},
-    http::{Serving, streamed},
+    http::{Serving, question as question_of_a_client, streamed},
     leaks,
 };
 
@@ -136,6 +136,93 @@ async fn a_client_of_the_server_gets_no_token_that_is_split_into_deltas() {
 }
 
 #[tokio::test]
+async fn a_refusal_in_deltas_shows_no_token_to_any_client() {
+    let serving = Serving::start().await;
+    let joined = |events: &[Value], pointer: &str| -> String {
+        let pieces = events.iter().filter_map(|event| event.pointer(pointer)?.as_str());
+        pieces.collect()
+    };
+    for size in [3, 10] {
+        let pieces = TOKEN.as_bytes().chunks(size);
+        let mut events: Vec<String> = pieces
+            .map(|piece| chunk(&json!({"refusal": String::from_utf8_lossy(piece)})))
+            .collect();
+        events.extend([end("stop"), "[DONE]".to_owned()]);
+        let answer = || serving.harness.mock.push(Script::sse(&events));
+
+        answer();
+        let reply = serving.client.chat(&streamed(MODEL)).await;
+        hides(&joined(&reply.events().0, "/choices/0/delta/refusal"));
+        answer();
+        let reply = serving.client.chat(&question_of_a_client(MODEL)).await;
+        hides(&joined(&[reply.json()], "/choices/0/message/refusal"));
+
+        for stream in [true, false] {
+            answer();
+            let body = json!({"model": MODEL, "input": "Hello!", "stream": stream});
+            let request = serving.client.request("POST", "/v1/responses");
+            let request = request.header("content-type", "application/json");
+            let request = request.body(body.to_string().into()).expect("a request");
+            let reply = serving.client.send(request).await.read().await;
+            if stream {
+                let events = reply.events().0;
+                let deltas: Vec<Value> = events
+                    .into_iter()
+                    .filter(|event| event["type"] == "response.refusal.delta")
+                    .collect();
+                hides(&joined(&deltas, "/delta"));
+            }
+            hides(&reply.text);
+        }
+
+        answer();
+        let whole = serving.harness.host.complete(question(MODEL, "Hello!")).await;
+        let parts = whole.unwrap().content.into_iter().map(|part| match part {
+            AssistantPart::Other(part) => serde_json::from_str(&part.value_json).expect("still JSON"),
+            other => panic!("{other:?}"),
+        });
+        hides(&joined(&parts.collect::<Vec<_>>(), ""));
+    }
+}
+
+#[tokio::test]
+async fn log_probabilities_keep_their_text_held_back_and_are_told_with_it() {
+    let serving = Serving::start().await;
+    let words = ["It ", "is ", "certain", "ly", ": "];
+    let pieces = TOKEN.as_bytes().chunks(3);
+    let pieces: Vec<String> = words
+        .into_iter()
+        .map(str::to_owned)
+        .chain(pieces.map(|piece| String::from_utf8_lossy(piece).into_owned()))
+        .collect();
+    let mut events: Vec<String> = Vec::new();
+    for piece in &pieces {
+        let logprobs = json!({"content": [{"token": piece, "logprob": -0.5}]});
+        let choice = json!({"index": 0, "delta": {"content": piece}, "logprobs": logprobs});
+        events.push(json!({"choices": [choice]}).to_string());
+    }
+    events.extend([end("stop"), "[DONE]".to_owned()]);
+    serving.harness.mock.push(Script::sse(&events));
+    let reply = serving.client.chat(&streamed(MODEL)).await;
+    let (mut text, mut tokens, mut seen) = (String::new(), 0, 0);
+    for event in reply.events().0 {
+        let choice = &event["choices"][0];
+        text.push_str(choice["delta"]["content"].as_str().unwrap_or_default());
+        if let Some(token) = choice["logprobs"]["content"][0]["token"].as_str() {
+            tokens += token.len();
+            seen += 1;
+            assert_eq!(
+                text.len(),
+                tokens,
+                "the log probability of the text before it: {text}"
+            );
+        }
+    }
+    assert_eq!((text.len(), seen), (pieces.concat().len(), pieces.len()));
+    hides(&text);
+}
+
+#[tokio::test]
 async fn errors_summaries_and_lists_are_redacted_by_their_decoded_text() {
     let harness = Harness::with().setting("max-retries", "0").start().await;
     let escaped = escaped(5);
@@ -229,6 +316,44 @@ async fn a_short_header_of_the_operators_is_an_ordinary_word_to_everybody() {
     assert_eq!(
         heard.text(),
         format!("in production with {}, in production", "*".repeat(20))
+    );
+}
+
+#[tokio::test]
+async fn a_public_header_of_the_operators_is_an_ordinary_word_and_any_other_one_is_a_secret() {
+    let (agent, language, team) = (
+        "research-client/1.0 (my company)",
+        "de-DE, de;q=0.9, en;q=0.5",
+        "my-company-research",
+    );
+    let setup = Harness::with().settings(move |settings| {
+        let value = |text| model_provider_host::Secret::new(text).unwrap();
+        settings.headers = vec![
+            ("User-Agent".to_owned(), value(agent)),
+            ("accept-language".to_owned(), value(language)),
+            ("X-Team".to_owned(), value(team)),
+            ("x-key".to_owned(), value("a-key-of-16-and-more")),
+            // The credential's own header is never public.
+            ("authorization".to_owned(), value("another-key-of-the-operators")),
+        ];
+        settings.public_headers = vec!["x-team".to_owned(), "authorization".to_owned()];
+        // Named in a setting as well, it is not refused.
+        settings.set("bill-to", team).unwrap();
+    });
+    let harness = setup.start().await;
+    let words = format!("{agent}, {language}, {team}");
+    let events = [
+        chunk(&json!({"content": format!("{words}, a-key-of-16-and-more, another-key-of-the-operators")})),
+        end("stop"),
+        "[DONE]".to_owned(),
+    ];
+    harness.mock.push(Script::sse(&events));
+    let heard = harness.send(question(MODEL, &words)).await;
+    let text = heard.text();
+    assert!(text.starts_with(&words), "{text}");
+    assert!(
+        !text.contains("a-key-of") && !text.contains("another-key"),
+        "{text}"
     );
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     harness::{TOKEN, built},
     http::{Client, question},
+    program::Program,
     terminal::{Home, Terminal, key, person},
 };
 
@@ -153,4 +154,17 @@ async fn a_replaced_plugin_file_is_swapped_in_and_a_broken_one_is_not() {
         assert_eq!(terminal.ends(), 0, "{}", terminal.screen());
     })
     .await;
+}
+
+#[tokio::test]
+async fn unknown_request_parameters_of_the_configuration_are_named_once_when_it_starts() {
+    let plugin = tokio::task::spawn_blocking(|| built(Build::Release)).await;
+    let plugin = plugin.expect("built").to_string_lossy().into_owned();
+    let program = Program::new().variable("HF_TOKEN", TOKEN);
+    let config = r#"{"agents": {"defaults": {"params": {"temperature": 0.5, "madeUp": 1}}}}"#;
+    program.write("openclaw.json", config);
+    let line = ["--plugin", &plugin, "--base-url", "http://127.0.0.1:9", "serve"];
+    let ended = program.start(&line).await.stop().await;
+    let named = "`agents.defaults.params.madeUp` is not a known request parameter";
+    assert_eq!(ended.err.matches(named).count(), 1, "{ended:?}");
 }

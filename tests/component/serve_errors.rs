@@ -341,6 +341,7 @@ async fn a_client_that_does_not_read_is_disconnected() {
     let setup = quick()
         .mock(|mock| mock.scenario("endless"))
         .setting("serve-send-timeout-ms", "300")
+        .setting("serve-max-connections", "1")
         .setting("max-response-bytes", "100000000000")
         .setting("max-guest-time-ms", "1000000");
     let serving = Serving::with(setup, ServeOptions::default()).await;
@@ -348,4 +349,9 @@ async fn a_client_that_does_not_read_is_disconnected() {
     tokio::time::timeout(Duration::from_secs(60), serving.harness.mock.wait_disconnects(1))
         .await
         .expect("the upstream was left");
+    // On a reserved seat only the health check is served.
+    let seat = async { while serving.client.get("/metrics").await.status != 200 {} };
+    tokio::time::timeout(Duration::from_secs(60), seat)
+        .await
+        .expect("its seat is free again");
 }

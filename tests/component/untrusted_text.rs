@@ -83,6 +83,8 @@ async fn no_text_of_a_plugin_controls_a_terminal_or_forges_a_line_in_any_command
             &["chat", "-m", "hostile/a/fine", "hi", "--format", "ndjson"],
             &["grant", plugin.as_str()],
             &["grant", plugin.as_str(), "--yes"],
+            &["conformance", plugin.as_str(), "--only", "describe"],
+            &["conformance", plugin.as_str(), "--only", "list"],
         ] {
             if turn == "ungranted" && command.contains(&"--yes") {
                 continue;
@@ -110,11 +112,47 @@ async fn no_text_of_a_plugin_controls_a_terminal_or_forges_a_line_in_any_command
 }
 
 #[tokio::test]
+async fn no_reference_of_a_plugin_controls_a_terminal_or_forges_a_line_where_it_is_configured() {
+    let (_files, plugin) = hostile(&[("texts", "1"), ("canonical", "1")]).await;
+    let program = Program::new().variable("HOSTILE_KEY", "a-key-that-is-long-enough");
+    let granted = program.run(&["grant", &plugin, "--yes"], None).await;
+    assert_eq!(granted.code, Some(0), "{granted:?}");
+    let model = "hostile/a/fine";
+    let commands: &[(&[&str], bool)] = &[
+        (&["models", "set", model], true),
+        (&["models", "set", model], true),
+        (&["models", "alias", "Fine", model], true),
+        (&["models", "alias", "list"], true),
+        (&["models", "fallbacks", "add", "hostile/a/other"], true),
+        (&["models", "fallbacks", "list"], true),
+        (&["models", "status"], true),
+        (&["doctor"], true),
+        (&["conformance", &plugin, "--only", "references"], false),
+        (&["onboard", "--non-interactive", "--skip-health"], true),
+        (&["models", "set", "hostile/a/other"], true),
+        (&["onboard", "--non-interactive", "--skip-health"], true),
+        (&["models", "alias", "remove", "Fine"], true),
+        (&["models", "fallbacks", "remove", "hostile/a/other"], true),
+        (&["chat", "-m", model, "hi", "--format", "json"], false),
+    ];
+    for (command, shows_it) in commands {
+        let line = [&["--plugin", plugin.as_str()][..], command].concat();
+        let ended = program.run(&line, None).await;
+        harmless(&format!("stdout of {command:?}"), &ended.out);
+        harmless(&format!("stderr of {command:?}"), &ended.err);
+        let is_shown = ended.out.contains("forged") || ended.err.contains("forged");
+        assert!(is_shown || !shows_it, "{command:?} {ended:?}");
+    }
+}
+
+#[tokio::test]
 async fn of_very_many_warnings_a_few_are_shown_and_logged() {
     let (_files, plugin) = hostile(&[("warnings", "200000")]).await;
     let program = Program::new();
+    // What is tested is not how fast a busy machine computes them.
+    let given = ["--plugin", &plugin, "--set", "max-guest-time-ms=60000"];
     for format in ["text", "json"] {
-        let line = ["--plugin", &plugin, "models", "--format", format];
+        let line = [&given[..], &["models", "--format", format]].concat();
         let ended = program.run(&line, None).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert!(ended.err.lines().count() < 40, "{}", ended.err.lines().count());
@@ -123,7 +161,7 @@ async fn of_very_many_warnings_a_few_are_shown_and_logged() {
             assert!(ended.err.contains("more warnings"), "{}", ended.err);
         }
     }
-    let running = program.start(&["--plugin", &plugin, "serve"]).await;
+    let running = program.start(&[&given[..], &["serve"]].concat()).await;
     let client = Client::of(&running.first);
     assert_eq!(client.get("/v1/models").await.status, 200);
     let log = running.stop().await.err;
@@ -288,6 +326,26 @@ async fn no_text_controls_the_users_terminal() {
             harmless_on_screen(&terminal.raw(), &terminal.screen());
             assert!(terminal.screen().contains("forged"), "{}", terminal.screen());
         }
+        // The names of files that Tab completes.
+        for name in [
+            "p\u{1b}]0;owned\u{7}.png",
+            "p\u{202e}gnp",
+            "plain.png",
+            "plum.png",
+        ] {
+            std::fs::write(home.dir().join(name), "").expect("written");
+        }
+        let mut terminal = home.open(&["chat", "-m", "mock/hostile-text"]);
+        terminal.sees("Talking to");
+        terminal.types("/image p");
+        terminal.types(key::TAB);
+        terminal.types(key::TAB);
+        terminal.sees("plum.png");
+        terminal.types(key::CTRL_C);
+        terminal.sees("Ctrl-D ends");
+        terminal.types(key::CTRL_D);
+        terminal.ends();
+        harmless_on_screen(&terminal.raw(), &terminal.screen());
         // The list of plugins, before anything is granted.
         let mut terminal = home.open(&["onboard", "--also", &plugin]);
         terminal.sees("Provider");

@@ -1,8 +1,8 @@
 //! Report of the verdicts, as text, JSON and JUnit (for CI). This module must not know checks.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
-use model_provider_host::{CONTRACT_VERSION, contract::ProviderInfo};
+use model_provider_host::{CONTRACT_VERSION, contract::ProviderInfo, sanitize};
 use serde::Serialize;
 
 use crate::{
@@ -113,16 +113,17 @@ impl Report {
         }
     }
 
-    /// As text: failures in full, untested checks in a line each, passed checks as counts.
+    /// As text: failures in full, untested checks in a line each, passed checks as counts. Texts of the plugin are
+    /// one line each: they cannot forge a line of the report.
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
         let _ = writeln!(
             out,
             "{} {} · {} · contract {}",
-            self.provider.as_deref().unwrap_or("(no provider)"),
-            self.version.as_deref().unwrap_or(""),
-            self.file,
+            sanitize::name(self.provider.as_deref().unwrap_or("(no provider)")),
+            sanitize::name(self.version.as_deref().unwrap_or("")),
+            sanitize::line(&self.file),
             self.contract
         );
         let mut group = "";
@@ -141,20 +142,12 @@ impl Report {
                 "failed" => {
                     let _ = writeln!(out, "  ✗ {}", finding.id);
                     let _ = writeln!(out, "    the contract says: {}", finding.cites);
-                    let _ = writeln!(
-                        out,
-                        "    expected: {}",
-                        finding.expected.as_deref().unwrap_or_default()
-                    );
-                    let _ = writeln!(out, "    seen: {}", finding.seen.as_deref().unwrap_or_default());
+                    let _ = writeln!(out, "    expected: {}", one_line(finding.expected.as_deref()));
+                    let _ = writeln!(out, "    seen: {}", one_line(finding.seen.as_deref()));
                 }
                 "not-tested" => {
-                    let _ = writeln!(
-                        out,
-                        "  – {}: not tested, {}",
-                        finding.id,
-                        finding.why.as_deref().unwrap_or_default()
-                    );
+                    let why = one_line(finding.why.as_deref());
+                    let _ = writeln!(out, "  – {}: not tested, {why}", finding.id);
                 }
                 _ => {}
             }
@@ -223,6 +216,10 @@ impl Report {
     }
 }
 
+fn one_line(text: Option<&str>) -> Cow<'_, str> {
+    sanitize::line(text.unwrap_or_default())
+}
+
 /// Escapes text for XML 1.0.
 fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -243,6 +240,34 @@ fn xml(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_plugin_says_cannot_forge_a_line_of_the_text() {
+        const FORGED: &str = "no\n  \u{2713} forged\r\n\nconforms: 9 passed\u{1b}[31m\u{202e}";
+        let finding = |verdict| Finding {
+            id: "describe/answers",
+            verdict,
+            cites: "A sentence.",
+            expected: Some(FORGED.to_owned()),
+            seen: Some(FORGED.to_owned()),
+            why: Some(FORGED.to_owned()),
+        };
+        let report = Report {
+            file: FORGED.to_owned(),
+            provider: Some(FORGED.to_owned()),
+            version: Some(FORGED.to_owned()),
+            contract: CONTRACT_VERSION,
+            conforms: false,
+            passed: 0,
+            failed: 1,
+            not_tested: 1,
+            findings: vec![finding("failed"), finding("not-tested")],
+        };
+        let text = report.text();
+        assert!(!text.contains(['\r', '\u{1b}', '\u{202e}']), "{text}");
+        let forged = |line: &str| line.trim_start().starts_with('\u{2713}') || line.starts_with("conforms");
+        assert!(!text.lines().any(forged), "{text}");
+    }
 
     #[test]
     fn what_a_plugin_says_cannot_break_the_xml() {

@@ -7,6 +7,7 @@ mod provider;
 mod report;
 mod unknown_keys;
 
+use model_provider_host::Plugin;
 use openclaw_config::FoundSecret;
 
 use super::{
@@ -69,8 +70,10 @@ async fn examine(terminal: Terminal, global: &Global, report: &mut Report) {
             format!("{path} is not there; everything has its default"),
         );
     }
-    permissions::examine(report, configuration);
-    let plugin = match ground.load(terminal, global.plugin.as_deref()).await {
+    let loaded = ground.load(terminal, global.plugin.as_deref()).await;
+    // Which files hold secrets depends on the provider too.
+    permissions::examine(report, configuration, loaded.as_ref().ok().map(Plugin::info));
+    let plugin = match loaded {
         Ok(plugin) => plugin,
         Err(error) => return report.fail("plugin", &error),
     };

@@ -3,18 +3,19 @@
 use super::report::{Level, Report};
 use model_provider_host::{
     Settings,
+    contract::ProviderInfo,
     files::trust::{self, Exposure},
 };
 use openclaw_config::Configuration;
 
-/// Checks the configuration, the state directory and its files.
-pub(super) fn examine(report: &mut Report, configuration: &Configuration) {
+/// Checks the configuration, the state directory and its files, and those of the provider's own tools.
+pub(super) fn examine(report: &mut Report, configuration: &Configuration, info: Option<&ProviderInfo>) {
     let before = report.warnings;
-    let changeable = configuration.changeable();
+    let changeable = configuration.changeable(info);
     for exposure in &changeable {
         say(report, exposure);
     }
-    for exposure in configuration.readable() {
+    for exposure in configuration.readable(info) {
         // A file that others may write to is reported already; the same mode is not reported twice.
         if changeable.iter().all(|known| known.path != exposure.path) {
             say(report, &exposure);
@@ -28,7 +29,7 @@ pub(super) fn examine(report: &mut Report, configuration: &Configuration) {
             break;
         }
     }
-    if report.warnings == before && configuration.guarded().iter().any(|file| file.path.exists()) {
+    if report.warnings == before && configuration.guarded(info).iter().any(|file| file.path.exists()) {
         report.ok(
             "files",
             "nobody else may read what is secret, or change what decides",

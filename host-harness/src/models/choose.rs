@@ -8,7 +8,7 @@ use super::super::{
     session::Session,
     terminal::Terminal,
 };
-use model_provider_host::{Error, ErrorKind, Result};
+use model_provider_host::{Error, ErrorKind, Result, sanitize};
 use openclaw_config::DefaultModel;
 
 /// The change, as JSON.
@@ -53,6 +53,7 @@ impl ModelChoice {
         })
     }
 
+    /// Shows the outcome in one line: the reference is the plugin's text.
     fn say(&self, terminal: Terminal, alias: Option<&str>, changed: bool, done: &str) -> Outcome {
         let configuration = self.session.configuration.path().display().to_string();
         if !terminal.is_text() {
@@ -63,10 +64,10 @@ impl ModelChoice {
                 changed,
             })?;
         } else if changed {
-            terminal.line(done)?;
-            terminal.line(&format!("configuration  {configuration}"))?;
+            terminal.line(&sanitize::line(done))?;
+            terminal.line(&format!("configuration  {}", sanitize::line(&configuration)))?;
         } else {
-            terminal.line(&format!("{done}; nothing had to be changed"))?;
+            terminal.line(&format!("{}; nothing had to be changed", sanitize::line(done)))?;
         }
         Ok(())
     }
@@ -145,7 +146,8 @@ async fn list_aliases(terminal: Terminal, global: &Global) -> Outcome {
     let aliases = session.settings.models.aliases();
     if terminal.is_text() {
         for alias in aliases {
-            terminal.line(&format!("{}  {}", alias.alias, alias.reference))?;
+            let line = format!("{}  {}", alias.alias, alias.reference);
+            terminal.line(&sanitize::line(&line))?;
         }
         return Ok(());
     }
@@ -213,7 +215,7 @@ pub(super) async fn fallbacks(terminal: Terminal, global: &Global, action: &Fall
                 } else {
                     ""
                 };
-                terminal.line(&format!("{text}{note}"))?;
+                terminal.line(&format!("{}{note}", sanitize::line(text)))?;
             }
             Ok(())
         }

@@ -15,6 +15,7 @@ use crate::doctor::is_listed;
 use model_provider_host::{
     Host,
     contract::{DiscoveryMode, ModelCatalog, ModelSource},
+    sanitize,
 };
 use openclaw_config::{FoundSecret, SecretSearch};
 
@@ -143,10 +144,14 @@ async fn model(host: &Host, live: Option<&ModelCatalog>, configured: String) -> 
 
 fn show(terminal: Terminal, status: &StatusJson) -> Outcome {
     let line = |label: &str, model: &ModelStatus| {
-        let mut line = format!("{label:14} {}", model.configured);
+        let mut line = format!("{label:14} {}", sanitize::line(&model.configured));
         match (&model.reference, &model.error) {
-            (Some(reference), None) if *reference != model.configured => line += &format!("  ({reference})"),
-            (_, Some(error)) => line += &format!("  {} {error}", terminal.out.red("✗")),
+            (Some(reference), None) if *reference != model.configured => {
+                line += &format!("  ({})", sanitize::name(reference));
+            }
+            (_, Some(error)) => {
+                line += &format!("  {} {}", terminal.out.red("✗"), sanitize::line(error));
+            }
             _ => {}
         }
         line
@@ -156,12 +161,13 @@ fn show(terminal: Terminal, status: &StatusJson) -> Outcome {
         terminal.line(&line("fallback", fallback))?;
     }
     for text in &status.elsewhere {
+        let text = sanitize::line(text);
         terminal.line(&format!("{:14} {text}  (of another provider)", ""))?;
     }
     let key = status.key.source.as_deref().unwrap_or("none");
     terminal.line(&format!("{:14} {key}", "key"))?;
     if let Some(probe) = &status.key.probe {
-        terminal.line(&format!("{:14} {probe}", "service"))?;
+        terminal.line(&format!("{:14} {}", "service", sanitize::line(probe)))?;
     }
     for passed in &status.key.passed_over {
         terminal.warn(passed);

@@ -45,6 +45,7 @@ pub(super) async fn run(terminal: Terminal, loaded: Loaded, args: &OnboardArgs) 
     let Loaded { mut ground, plugins } = loaded;
     ground.warn_of_exposed(terminal);
     for plugin in &plugins {
+        ground.warn_of_exposed_tools(terminal, plugin.info());
         ground.warn_of_broken_list(terminal, plugin.info());
     }
     if !args.foreign.is_empty() {
@@ -221,9 +222,9 @@ async fn finish(terminal: Terminal, ground: &Ground, provider: &Provider, decide
             }
             (false, _) => {
                 terminal.line(&format!("Default model stays {shown}"))?;
+                let wanted = sanitize::name(&decided.model);
                 terminal.line(&format!(
-                    "               `--set-default`, or `models set {}`, makes it {}",
-                    decided.model, decided.model
+                    "               `--set-default`, or `models set {wanted}`, makes it {wanted}"
                 ))?;
             }
         }

@@ -42,7 +42,7 @@ impl ConfigFiles {
         let configuration = &session.configuration;
         // The server itself writes the model list.
         let own = configuration.models_path();
-        let files = configuration.guarded().into_iter().map(|file| file.path);
+        let files = configuration.guarded(None).into_iter().map(|file| file.path);
         let files =
             files.filter(|path| *path != own && path.file_name().is_none_or(|name| name != "chat-history"));
         let files = files

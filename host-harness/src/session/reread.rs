@@ -14,6 +14,7 @@ impl Session {
         let mut ground = Ground::under(global, &plugin)?;
         ground.warn_of_exposed(terminal);
         let info = host.info();
+        ground.warn_of_exposed_tools(terminal, &info);
         let (options, secret_file) = ground.options(terminal, &plugin).await?;
         let settings = options.settings.clone();
         Ok(Self {

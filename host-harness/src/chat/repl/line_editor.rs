@@ -219,7 +219,8 @@ impl Completer for Assistance {
             return Ok((start, matching(&names, argument)));
         }
         if name == Command::Image.name() || name == Command::Save.name() {
-            return self.files.complete(line, at, context);
+            let (start, files) = self.files.complete(line, at, context)?;
+            return Ok((start, harmless(files)));
         }
         Ok((at, Vec::new()))
     }
@@ -231,6 +232,13 @@ fn commands(typed: &str) -> Vec<Pair> {
     }
     let known = Command::ALL.iter().map(|command| command.name());
     known.filter(|name| name.starts_with(typed)).map(pair).collect()
+}
+
+/// Without file names that would control the terminal: completions are shown, and become part of the line, unescaped.
+fn harmless(mut files: Vec<Pair>) -> Vec<Pair> {
+    let is_harmless = |text: &str| sanitize::flat(text) == text;
+    files.retain(|file| is_harmless(&file.display) && is_harmless(&file.replacement));
+    files
 }
 
 fn pair(name: &str) -> Pair {
@@ -279,6 +287,34 @@ mod tests {
         assert_eq!(found("org/"), ["acme/org/big", "acme/org/small"]);
         assert!(found("none").is_empty());
         assert_eq!(found("").len(), 3);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_whose_names_control_a_terminal_are_not_completed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "a b.png",
+            "é.png",
+            "\u{1b}]0;t\u{7}.png",
+            "\u{202e}gnp.png",
+            "c\nd.png",
+        ] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let typed = format!("/image {}/", dir.path().display());
+        let history = DefaultHistory::new();
+        let assistance = Assistance {
+            names: Names::default(),
+            files: FilenameCompleter::new(),
+            ends: Mutex::default(),
+        };
+        let (_, found) = assistance
+            .complete(&typed, typed.len(), &Context::new(&history))
+            .unwrap();
+        let mut shown: Vec<_> = found.iter().map(|pair| pair.display.as_str()).collect();
+        shown.sort_unstable();
+        assert_eq!(shown, ["a b.png", "é.png"]);
     }
 
     #[test]
