@@ -24,6 +24,8 @@ pub struct Upstream {
     pub user_agent: &'static str,
     /// The response header that names the backend, in lower case, where the upstream is a router.
     pub backend_header: Option<&'static str>,
+    /// The backends that refuse the reasoning of earlier turns. Any other that does so costs an attempt.
+    pub refuse_reasoning: &'static [&'static str],
     /// Whether a request needs a credential, unless the host says that none is needed. A server with an optional key
     /// decides itself.
     pub needs_credential: bool,

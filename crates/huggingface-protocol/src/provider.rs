@@ -59,6 +59,8 @@ pub static UPSTREAM: Upstream = Upstream {
     base_url: DEFAULT_BASE_URL,
     user_agent: USER_AGENT,
     backend_header: Some("x-inference-provider"),
+    // "property 'reasoning_content' is unsupported", by reports of both.
+    refuse_reasoning: &["groq", "cerebras"],
     needs_credential: true,
     credential_hint: hints::TOKEN,
     header: bill_to::header,

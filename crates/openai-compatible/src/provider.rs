@@ -28,6 +28,7 @@ pub(crate) static UPSTREAM: Upstream = Upstream {
     base_url: DEFAULT_BASE_URL,
     user_agent: concat!("openclaw-openai-compatible/", env!("CARGO_PKG_VERSION")),
     backend_header: None,
+    refuse_reasoning: &[],
     needs_credential: false,
     credential_hint: KEY,
     header: |_| Ok(None),

@@ -79,6 +79,8 @@ fn step(place: Place, name: &str) -> Step<Place, Leaf> {
         (Place::Call, "id") => Take(Leaf::CallId),
         (Place::Call, "function") => Object(Place::Function),
         (Place::Groq, "usage") => Take(Leaf::Usage),
+        // Why a stream was stopped early.
+        (Place::Groq, "error") => Take(Leaf::ChoiceError),
         (Place::Other, "message") => Object(Place::OtherMessage),
         (Place::OtherMessage, "tool_calls") => Array(Place::Calls(Calls::Other)),
         _ => Skip,

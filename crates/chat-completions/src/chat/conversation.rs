@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     contract::types::{
-        AssistantMessage, AssistantPart, ContentPart, Error, Message, Model, Reasoning, SystemMessage,
-        ToolResult, Warning,
+        AssistantMessage, AssistantPart, ChatRequest, ContentPart, Error, Message, Model, Reasoning,
+        SystemMessage, ToolResult, Warning,
     },
     json,
     warning::quote,
@@ -221,7 +221,7 @@ impl<'a> Check<'a> {
         }
         if let Some(at) = self.reasoning_left_out {
             let message = format!(
-                "The reasoning of messages[{at}] and of similar messages was not sent: this model accepts {}.",
+                "The reasoning of messages[{at}] and of similar messages was not sent: this model, or its backend, accepts {}.",
                 match self.rules.replay {
                     Replay::None => "none",
                     Replay::ToolCalls | Replay::All => "only that of messages with tool calls",
@@ -288,6 +288,18 @@ pub(super) fn sends_reasoning(parts: &[AssistantPart], rules: &Rules) -> bool {
             .any(|part| matches!(part, AssistantPart::ToolCall(_))),
         Replay::None => false,
     }
+}
+
+/// Whether the conversation has reasoning that is sent back though nobody asked for it. A backend may refuse it.
+pub(super) fn replays(request: &ChatRequest, rules: &Rules) -> bool {
+    let is_replayed = |message: &Message| match message {
+        Message::Assistant(said) => {
+            sends_reasoning(&said.content, rules)
+                && (said.content.iter()).any(|part| matches!(part, AssistantPart::Reasoning(_)))
+        }
+        _ => false,
+    };
+    rules.replay == Replay::ToolCalls && request.messages.iter().any(is_replayed)
 }
 
 /// Whether reasoning has a text, which may be empty: some backends require the field, whatever it holds. A signature

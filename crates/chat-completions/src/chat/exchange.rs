@@ -8,12 +8,12 @@ mod ending;
 use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec, vec::Vec};
 
 use super::{
-    body, credential,
+    body, conversation, credential,
     driver::{Failure, FailureKind, Next, RequestHead, Sink},
     head, normalize,
     response::{RequestFacts, ResponseDecoder},
     retry,
-    rules::Rules,
+    rules::{Replay, Rules},
     transport_error::{self, Progress},
     validate,
     writer::Writer,
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     contract::{
         settings::Snapshot,
-        types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef, Summary, Warning},
+        types::{ChatEvent, ChatRequest, Error, ErrorKind, ModelRef, Routing, Summary, Warning},
     },
     error, model,
     upstream::{Header, Resolved, Upstream},
@@ -50,7 +50,7 @@ enum State {
 enum Body {
     /// Written.
     Held(Vec<u8>),
-    /// To be written again for each attempt: it is long.
+    /// To be written again for each attempt: it is long, or may have to be written without its reasoning.
     Long(Box<(ChatRequest, Rules)>),
 }
 
@@ -97,7 +97,12 @@ impl Exchange {
     ) -> Result<Self, Error> {
         let Resolved { model, instead } = resolved;
         let renamed = normalize::unique_call_ids(&mut request.messages);
-        let rules = Rules::of(model.metadata.as_ref());
+        let refuses = |backend: &str| upstream.refuse_reasoning.contains(&backend);
+        let replay = match &model.routing {
+            Routing::Backend(backend) if refuses(backend) => Replay::None,
+            _ => Replay::ToolCalls,
+        };
+        let rules = Rules::of(model.metadata.as_ref(), replay);
         let mut warnings = validate::check(&request, &model, &rules)?;
         warnings.extend(renamed);
         let added_header = (upstream.header)(snapshot)?;
@@ -118,7 +123,7 @@ impl Exchange {
         let (content_length, held) = writer.held();
         Ok(Self {
             upstream,
-            body: Some(match held {
+            body: Some(match held.filter(|_| !conversation::replays(&request, &rules)) {
                 Some(bytes) => Body::Held(bytes),
                 None => Body::Long(Box::new((request, rules))),
             }),

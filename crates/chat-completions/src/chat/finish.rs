@@ -30,60 +30,36 @@ impl Meaning {
     }
 }
 
-/// Known finish reasons, normalized by [`squashed`].
+/// How known finish reasons begin, normalized by [`squashed`]. The first that fits counts.
 const WORDS: [(Meaning, &[&str]); 6] = [
-    (
-        Meaning::Done,
-        &[
-            "stop",
-            "eos",
-            "eostoken",
-            "endturn",
-            "endofturn",
-            "complete",
-            "completed",
-        ],
-    ),
-    (Meaning::Stopped, &["stopsequence"]),
+    (Meaning::Stopped, &["stopseq"]),
+    (Meaning::Done, &["stop", "eos", "end", "complete"]),
     (
         Meaning::Length,
         &[
             "length",
-            "maxtokens",
-            "maxnewtokens",
-            "maxcompletiontokens",
-            "maxoutputtokens",
-            "maxlength",
+            "max",
             "modellength",
+            "modelcontext",
+            "context",
             "tokenlimit",
-            "modelcontextwindowexceeded",
-            "contextlengthexceeded",
         ],
     ),
-    (
-        Meaning::Calls,
-        &[
-            "toolcalls",
-            "toolcall",
-            "tooluse",
-            "functioncall",
-            "functioncalls",
-        ],
-    ),
+    (Meaning::Calls, &["tool", "function"]),
     (
         Meaning::Filtered,
         &[
             "contentfilter",
-            "contentfiltered",
             "sensitive",
             "safety",
             "imagesafety",
             "recitation",
             "blocklist",
-            "prohibitedcontent",
+            "prohibited",
             "spii",
-            "refusal",
-            "guardrailintervened",
+            "refus",
+            "guardrail",
+            "errortoxic",
         ],
     ),
     (
@@ -93,14 +69,11 @@ const WORDS: [(Meaning, &[&str]); 6] = [
             "internalerror",
             "servererror",
             "networkerror",
-            "failed",
-            "failure",
+            "fail",
             "abort",
-            "aborted",
-            "cancelled",
-            "canceled",
+            "cancel",
             "timeout",
-            "insufficientsystemresource",
+            "insufficient",
         ],
     ),
 ];
@@ -108,9 +81,10 @@ const WORDS: [(Meaning, &[&str]); 6] = [
 /// What a backend's word says, however it is spelled.
 pub(super) fn meaning(word: &str) -> Meaning {
     let word = squashed(word);
+    let begins = |known: &&str| word.starts_with(known);
     WORDS
         .iter()
-        .find(|(_, words)| words.contains(&word.as_str()))
+        .find(|(_, words)| words.iter().any(begins))
         .map_or(Meaning::Unknown, |(meaning, _)| *meaning)
 }
 
@@ -165,16 +139,38 @@ mod tests {
     #[test]
     fn a_word_means_the_same_in_every_spelling() {
         for (words, expected) in [
-            (&["stop", "STOP", "end_turn", "EOS"][..], Meaning::Done),
             (
-                &["LENGTH", "max_tokens", "MAX_TOKENS", "model_length"],
+                &[
+                    "stop",
+                    "STOP",
+                    "end_turn",
+                    "EOS",
+                    "eos_token",
+                    "stopped",
+                    "COMPLETE",
+                ][..],
+                Meaning::Done,
+            ),
+            (&["stop_sequence", "STOP_SEQUENCE"], Meaning::Stopped),
+            (
+                &[
+                    "LENGTH",
+                    "max_tokens",
+                    "MAX_TOKENS",
+                    "model_length",
+                    "model_context_window_exceeded",
+                    "context_length_exceeded",
+                ],
                 Meaning::Length,
             ),
             (
                 &["tool_calls", "TOOL_CALLS", "tool-use", "toolCall"],
                 Meaning::Calls,
             ),
-            (&["SAFETY", "content_filter", "RECITATION"], Meaning::Filtered),
+            (
+                &["SAFETY", "content_filter", "RECITATION", "refusal", "ERROR_TOXIC"],
+                Meaning::Filtered,
+            ),
             (
                 &[
                     "ERROR",
@@ -185,7 +181,16 @@ mod tests {
                 ],
                 Meaning::Failed,
             ),
-            (&["wibble", "", "repetition"], Meaning::Unknown),
+            (
+                &[
+                    "wibble",
+                    "",
+                    "repetition",
+                    "model_error",
+                    "MALFORMED_FUNCTION_CALL",
+                ],
+                Meaning::Unknown,
+            ),
         ] {
             for word in words {
                 assert_eq!(meaning(word), expected, "{word}");

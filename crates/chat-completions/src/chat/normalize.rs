@@ -1,12 +1,6 @@
 //! Normalization of a request before validation: fixes what is unambiguous and backends would refuse.
 
-use alloc::{
-    borrow::ToOwned,
-    collections::{BTreeMap, BTreeSet},
-    format,
-    string::String,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, collections::BinaryHeap, format, string::String, vec::Vec};
 
 use crate::{
     contract::types::{AssistantPart, Message, ToolCall, ToolResult, Warning},
@@ -30,6 +24,14 @@ pub(super) fn unique_call_ids(messages: &mut [Message]) -> Option<Warning> {
     })
 }
 
+/// The calls of one message that share an id.
+struct Shared {
+    id: String,
+    /// The number that the next new id ends with, unless a call has that one.
+    next: usize,
+    calls: Vec<Renamed>,
+}
+
 /// A call that shared its id: the tool, and its new id.
 struct Renamed {
     tool: String,
@@ -37,30 +39,31 @@ struct Renamed {
 }
 
 fn rename(parts: &mut [AssistantPart], later: &mut [Message]) -> usize {
-    let ids = parts.iter().filter_map(|part| match part {
-        AssistantPart::ToolCall(call) => Some(call.id.clone()),
-        _ => None,
-    });
-    let mut taken: BTreeSet<String> = BTreeSet::new();
-    let mut shared: BTreeMap<String, Vec<Renamed>> = BTreeMap::new();
-    for id in ids {
+    let ids: BinaryHeap<String> = parts.iter().filter_map(call_id).collect();
+    let ids = ids.into_sorted_vec();
+    let mut shared: Vec<Shared> = Vec::new();
+    for pair in ids.windows(2) {
+        let [id, next] = pair else { continue };
         // An empty id is refused by the validation.
-        if !id.is_empty() && taken.contains(&id) {
-            shared.entry(id).or_default();
-        } else {
-            taken.insert(id);
+        if id == next && !id.is_empty() && shared.last().is_none_or(|last| last.id != *id) {
+            shared.push(Shared {
+                id: id.clone(),
+                next: 2,
+                calls: Vec::new(),
+            });
         }
     }
     let mut count = 0;
     for part in parts {
         if let AssistantPart::ToolCall(call) = part
-            && let Some(calls) = shared.get_mut(&call.id)
+            && let Ok(at) = shared.binary_search_by(|shared| shared.id.cmp(&call.id))
+            && let Some(shared) = shared.get_mut(at)
         {
-            count += usize::from(!calls.is_empty());
-            calls.push(renamed(call, calls.len(), &mut taken));
+            count += usize::from(!shared.calls.is_empty());
+            shared.rename(call, &ids);
         }
     }
-    for (id, calls) in shared {
+    for Shared { id, calls, .. } in shared {
         let results = later.iter_mut().map_while(|message| match message {
             Message::Tool(result) => Some(result),
             _ => None,
@@ -70,18 +73,24 @@ fn rename(parts: &mut [AssistantPart], later: &mut [Message]) -> usize {
     count
 }
 
-/// Gives a call a unique id; the first of those that share one keeps it.
-fn renamed(call: &mut ToolCall, before: usize, taken: &mut BTreeSet<String>) -> Renamed {
-    if before > 0 {
-        let free = (before + 1..)
-            .map(|suffix| format!("{}-{suffix}", call.id))
-            .find(|id| !taken.contains(id));
-        call.id = free.unwrap_or_default();
-        taken.insert(call.id.clone());
+fn call_id(part: &AssistantPart) -> Option<String> {
+    match part {
+        AssistantPart::ToolCall(call) => Some(call.id.clone()),
+        _ => None,
     }
-    Renamed {
-        tool: call.name.clone(),
-        id: call.id.clone(),
+}
+
+impl Shared {
+    /// Gives a call an id that is none of the sorted `ids`; the first call keeps its own.
+    fn rename(&mut self, call: &mut ToolCall, ids: &[String]) {
+        while !self.calls.is_empty() && ids.binary_search(&call.id).is_ok() {
+            call.id = format!("{}-{}", self.id, self.next);
+            self.next += 1;
+        }
+        self.calls.push(Renamed {
+            tool: call.name.clone(),
+            id: call.id.clone(),
+        });
     }
 }
 

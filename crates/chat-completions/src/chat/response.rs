@@ -220,8 +220,8 @@ impl ResponseDecoder {
         }
         let meaning = self.finish_word.as_deref().map(finish::meaning);
         let is_cut = meaning.is_some_and(finish::Meaning::is_cut);
-        if matches!(meaning, Some(finish::Meaning::Done | finish::Meaning::Stopped)) {
-            self.tools.drop_placeholder();
+        if meaning != Some(finish::Meaning::Calls) && (said_why || self.events.any()) {
+            self.tools.drop_placeholders();
         }
         if let Err(broken) = self.tools.finish(is_cut, &mut self.events) {
             return self.fail(transport_error::broken_call(broken, meaning));

@@ -21,7 +21,7 @@ pub(super) fn retry_after_ms(headers: &[(String, Vec<u8>)]) -> Option<u32> {
     } else {
         let text = header(headers, "retry-after")?;
         let text = text.trim();
-        let seconds = thousandths(text).or_else(|| exact(text).map(u64::from));
+        let seconds = exact(text).map(u64::from);
         seconds.or_else(|| {
             let (then, now) = (
                 date_seconds(text)?,

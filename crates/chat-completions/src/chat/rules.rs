@@ -107,9 +107,12 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The rules of a model with this metadata.
-    pub(super) fn of(model: Option<&Model>) -> Self {
-        let mut rules = Self::default();
+    /// The rules of a model with this metadata, on a backend with this replay unless the settings have another.
+    pub(super) fn of(model: Option<&Model>, replay: Replay) -> Self {
+        let mut rules = Self {
+            replay,
+            ..Self::default()
+        };
         let Some(model) = model else { return rules };
         let reasons = model.reasoning == Some(true);
         for extra in &model.extras {

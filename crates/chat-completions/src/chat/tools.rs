@@ -3,13 +3,13 @@
 //! A fragment belongs to the call with its id, if that is known; else to the call with its index; else to the last
 //! call. Only a fragment with a name can begin another call. It does so where it cannot continue the one it belongs
 //! to: its id or index is new, its name differs after arguments, or it would append a second JSON value to the
-//! arguments. A name that precedes all arguments may be split.
+//! arguments. A name that precedes all arguments may be split. Arguments that go on under the name and index of
+//! incomplete ones continue them, whatever their id is.
 //!
 //! A call that is repeated with its id and the same complete arguments is the same call, and so is one that moves to
 //! another index before its first argument. Complete arguments that are repeated alone, or within one value, count
-//! once. Other arguments after
-//! complete ones under one id and index are an error, not a second call, unless both stand in one list: each element
-//! of a list is a call.
+//! once. Other arguments after complete ones under one id and index are an error, not a second call, unless both stand
+//! in one list: each element of a list is a call.
 //!
 //! The start event of a call is emitted with its first arguments, since its name is complete then. No call ends
 //! before all can: until the end, more may belong to any of them. Arguments that are empty or `null` in the end
@@ -177,10 +177,10 @@ impl Tools {
         }
     }
 
-    /// Drops a last call that says nothing: a placeholder beside a text.
-    pub(super) fn drop_placeholder(&mut self) {
+    /// Drops calls that say nothing: placeholders beside a text.
+    pub(super) fn drop_placeholders(&mut self) {
         self.calls
-            .pop_if(|call| call.name.is_empty() && is_nothing(&call.arguments));
+            .retain(|call| !call.name.is_empty() || !is_nothing(&call.arguments));
     }
 
     /// Ends all calls: no more fragments follow. If a call is incomplete, it is the error, and none ends. If the
@@ -245,10 +245,18 @@ impl Tools {
             }
         }
         let of_index = |index| self.calls.iter().rposition(|call| call.wire_index == Some(index));
+        let last = self.calls.len().checked_sub(1)?;
         match fragment.index.and_then(of_index) {
-            Some(at) => Some((at, By::Index)),
-            None => Some((self.calls.len().checked_sub(1)?, By::Order)),
+            Some(at) if at == last || !self.belongs_to_last(at, fragment) => Some((at, By::Index)),
+            _ => Some((last, By::Order)),
         }
+    }
+
+    /// Whether arguments under the index of a whole call are the last call's, which is not whole. Some servers count
+    /// the pieces of each call, and the calls by their tools.
+    fn belongs_to_last(&self, at: usize, fragment: &CallFragment<'_>) -> bool {
+        let is_full = |call: Option<&Call>| call.is_some_and(|call| is_whole(&call.arguments));
+        fragment.name.is_none() && is_full(self.calls.get(at)) && !is_full(self.calls.last())
     }
 
     /// Whether an id of an existing call means that call. Some servers give all calls one id, and each an index of
@@ -278,10 +286,11 @@ impl Tools {
         let is_same = name == call.name;
         let says_more = fragment.arguments.as_deref().is_some_and(|more| !is_blank(more));
         let is_full = || is_whole(&call.arguments) || call.arguments.trim_end() == "null";
-        // A second JSON value, or a name that cannot continue a name.
+        let goes_on = by == By::Index && is_same && says_more && !call.arguments.is_empty();
+        // A second JSON value, or a name that cannot continue a name. Where arguments go on, none is whole.
         (says_more && (by != By::Id || call.named_in == chunk) && is_full())
             || (!is_same && (!call.arguments.is_empty() || call.started.is_some()))
-            || (has_new_id && (call.wire_id.is_some() || !is_same))
+            || (has_new_id && (call.wire_id.is_some() || !is_same) && !goes_on)
             || match by {
                 By::Id => false,
                 // A name is never split within one chunk.

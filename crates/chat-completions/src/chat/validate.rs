@@ -42,7 +42,7 @@ pub(super) fn check(request: &ChatRequest, model: &ModelRef, rules: &Rules) -> R
         warn(&mut warnings, "members-left-out", message);
     }
     if request.reasoning_effort.is_some() && !rules.sends_effort(request) {
-        let message = "The reasoning effort was not sent: by the settings, or since the request switches reasoning itself.";
+        let message = "The reasoning effort was not sent: by the settings, or since the request sets its member itself.";
         warn(&mut warnings, "reasoning-effort-left-out", message.to_owned());
     }
     Ok(warnings)

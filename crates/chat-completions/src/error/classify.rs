@@ -115,18 +115,19 @@ fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind
         // A validator's message is about the request.
         let code = code.to_ascii_lowercase();
         let text = if code == "validation" { text } else { &code };
-        return plain_kind(&code, text).unwrap_or(ErrorKind::Upstream);
+        return plain_kind(text).unwrap_or(ErrorKind::Upstream);
     };
     match status {
         300..=399 => ErrorKind::Protocol,
-        400 | 422 => bad_request(code, text),
+        400 | 422 => bad_request(text),
         401 => ErrorKind::Unauthenticated,
         402 => ErrorKind::PaymentRequired,
         403 if is_html => ErrorKind::Upstream,
         403 if contains(text, "model_permission_blocked") => ErrorKind::ModelUnavailable,
         403 if any(text, UNPAID) => ErrorKind::PaymentRequired,
         403 if any(text, FILTERED) => ErrorKind::ContentFiltered,
-        403 => ErrorKind::PermissionDenied,
+        // 412: Fireworks, for a suspended account.
+        403 | 412 => ErrorKind::PermissionDenied,
         404 if contains(text, "endpoints found that support") => ErrorKind::Unsupported,
         404 | 410 => ErrorKind::ModelUnavailable,
         408 => ErrorKind::Timeout,
@@ -146,14 +147,14 @@ fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind
 }
 
 /// The kinds that the code or message alone decides, whatever the status.
-fn plain_kind(code: &str, text: &str) -> Option<ErrorKind> {
+fn plain_kind(text: &str) -> Option<ErrorKind> {
     if overflows(text) {
         Some(ErrorKind::ContextOverflow)
     } else if any(text, UNPAID) {
         Some(ErrorKind::PaymentRequired)
     } else if any(text, FILTERED) {
         Some(ErrorKind::ContentFiltered)
-    } else if contains(text, WAIT) || RATE_LIMITED.iter().any(|known| known.eq_ignore_ascii_case(code)) {
+    } else if contains(text, WAIT) || any(text, RATE_LIMITED) {
         Some(ErrorKind::RateLimited)
     } else {
         None
@@ -164,13 +165,13 @@ fn overflows(text: &str) -> bool {
     any(text, OVERFLOW) && !contains(text, WAIT)
 }
 
-fn bad_request(code: &str, text: &str) -> ErrorKind {
+fn bad_request(text: &str) -> ErrorKind {
     let is_no_model = any(text, NO_MODEL) || any(text, NO_CHAT) || any(text, RETIRED) || refuses_model(text);
-    match plain_kind(code, text) {
+    match plain_kind(text) {
         Some(ErrorKind::ContextOverflow) => ErrorKind::ContextOverflow,
         _ if is_no_model => ErrorKind::ModelUnavailable,
         Some(kind) => kind,
-        None if any(text, REFUSED) || refuses_feature(text) => ErrorKind::Unsupported,
+        None if contains(text, REFUSED) || refuses_feature(text) => ErrorKind::Unsupported,
         None if any(text, OVERLOADED) => ErrorKind::Upstream,
         None => ErrorKind::InvalidRequest,
     }

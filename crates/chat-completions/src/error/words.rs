@@ -51,7 +51,6 @@ pub(super) const UNREADABLE: &[&str] = &[
     "remaining in message header",
     "expecting start token",
     "post processor",
-    "expecting ',' delimiter",
 ];
 /// Phrases of refusals.
 pub(super) const REFUSAL: &[&str] = &[
@@ -99,17 +98,11 @@ pub(super) const FEATURES: &[&str] = &[
     "system message",
     "streaming",
 ];
-/// Codes for a refused field of the request, whatever it is.
-pub(super) const REFUSED: &[&str] = &[
-    "unsupported_parameter",
-    "unsupported_value",
-    "unsupported_feature",
-];
+/// The start of codes for a refused field of the request, whatever it is: `unsupported_parameter`.
+pub(super) const REFUSED: &str = "unsupported_";
 /// Codes and phrases for a model that does not exist.
 pub(super) const NO_MODEL: &[&str] = &[
-    "model_not_found",
-    "model_not_supported",
-    "model_not_available",
+    "model_not_",
     "model_deprecated",
     "model_retired",
     "model_no_longer_available",
@@ -147,6 +140,7 @@ pub(super) const UNPAID: &[&str] = &[
     "insufficient credit",
     "insufficient funds",
     "exceeded your current quota",
+    "current_quota",
     "billing_hard_limit",
     "out of credit",
     "not enough credit",
@@ -167,14 +161,8 @@ pub(super) const FILTERED: &[&str] = &[
     "content exists risk",
     "unsafe or sensitive",
 ];
-/// Codes for a rate limit.
-pub(super) const RATE_LIMITED: &[&str] = &[
-    "rate_limit_exceeded",
-    "rate_limit_error",
-    "rate_limited",
-    "rate_limit",
-    "too_many_requests",
-];
+/// Parts of codes for a rate limit.
+pub(super) const RATE_LIMITED: &[&str] = &["rate_limit", "too_many_requests"];
 /// Phrases for overload.
 pub(super) const OVERLOADED: &[&str] = &[
     "overloaded",

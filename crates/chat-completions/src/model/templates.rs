@@ -21,16 +21,13 @@ const SETTING: &str = "template-opens-reasoning";
 ///   The preview of QwQ has no block.
 /// * NVIDIA's own Nemotron models: their templates open the block unless reasoning is turned off. Those based on
 ///   Llama wrote their own tag before version 1.5, or do not reason.
-/// * MiniMax M2, M2.1 and M2.5: by their templates, and by responses with a closing tag only.
-const FAMILIES: [(&[&str], &[&str]); 8] = [
+/// * MiniMax M2 and its later versions (M2.5): by their templates, and by responses with a closing tag only.
+const FAMILIES: [(&[&str], &[&str]); 5] = [
     (&["qwq"], &["preview"]),
     (&["qwen3", "thinking"], &[]),
     (&["nemotron"], &["llama", "instruct", "base"]),
-    (&["nemotron", "v1.5"], &["base"]),
-    (&["nemotron", "v1_5"], &["base"]),
+    (&["nemotron", "v1", "5"], &["base"]),
     (&["minimax", "m2"], &[]),
-    (&["minimax", "m2.1"], &[]),
-    (&["minimax", "m2.5"], &[]),
 ];
 
 /// Whether the model's template opens the block. A setting of another type is an error: it would be ignored silently.
@@ -83,6 +80,7 @@ mod tests {
             "nvidia/Llama-3_3-Nemotron-Super-49B-v1_5",
             "MiniMaxAI/MiniMax-M2",
             "MiniMaxAI/MiniMax-M2.1:novita",
+            "MiniMaxAI/MiniMax-M2.7",
         ] {
             assert!(is_known(id), "{id}");
         }

@@ -1,13 +1,17 @@
 //! Outcome of an attempt: a summary, a retry, or the error of the call.
 
-use alloc::{format, vec::Vec};
+use alloc::{borrow::ToOwned, format, vec::Vec};
 
-use super::{Exchange, State};
+use super::{Body, Exchange, State};
 use crate::{
-    chat::{head, response::ResponseDecoder, retry},
-    contract::types::{Error, ErrorKind, Routing, Summary},
+    chat::{body, conversation, head, response::ResponseDecoder, retry, rules::Replay, writer::Writer},
+    contract::types::{Error, ErrorKind, Routing, Summary, Warning},
     error,
+    text::{contains, lossy},
 };
+
+/// The member that the reasoning of earlier turns is sent in.
+const REASONING: &str = "reasoning_content";
 
 impl Exchange {
     /// Continues after the response decoder made progress.
@@ -53,6 +57,9 @@ impl Exchange {
             return;
         };
         let (status, body) = (*status, core::mem::take(body));
+        if matches!(status, 400 | 422) && contains(&lossy(&body), REASONING) && self.drop_reasoning() {
+            return self.again(0);
+        }
         let mut error = error::from_response(status, &self.headers, &body);
         let reset = || retry::reset_ms(&self.headers).filter(|_| status == 429);
         error.retry_after_ms = retry::retry_after_ms(&self.headers)
@@ -62,22 +69,51 @@ impl Exchange {
         self.settle(error, may_retry);
     }
 
+    /// Takes the reasoning out of the request, if it is in there without being asked for. Few backends refuse it, and
+    /// which one a router takes is not known before.
+    fn drop_reasoning(&mut self) -> bool {
+        let has_tries = self.has_tries();
+        let Some(Body::Long(long)) = &mut self.body else {
+            return false;
+        };
+        let (request, rules) = &mut **long;
+        if !has_tries || !conversation::replays(request, rules) {
+            return false;
+        }
+        rules.replay = Replay::None;
+        let mut writer = Writer::holding();
+        body::write(request, &self.model.wire_id, rules, &mut writer);
+        self.content_length = writer.held().0;
+        self.warnings.push(Warning {
+            code: "reasoning-left-out".to_owned(),
+            message: "The backend refused the reasoning of earlier turns; it was sent without.".to_owned(),
+        });
+        true
+    }
+
+    fn has_tries(&self) -> bool {
+        self.attempts <= self.max_retries && self.body.is_some() && !self.response.gave_events()
+    }
+
     /// Retries or ends.
     pub(super) fn settle(&mut self, error: Error, may_retry: bool) {
-        let tries_left =
-            self.attempts <= self.max_retries && self.body.is_some() && !self.response.gave_events();
         let wait = error
             .retry_after_ms
             .unwrap_or_else(|| retry::backoff_ms(self.attempts, self.seed));
-        if may_retry && tries_left && wait <= retry::LONGEST_WAIT_MS {
-            let salt = retry::mix(self.seed ^ u64::from(self.attempts));
-            self.response = ResponseDecoder::new(salt, self.facts);
-            self.headers = Vec::new();
-            self.any_byte = false;
-            self.state = State::Waiting(wait);
+        if may_retry && self.has_tries() && wait <= retry::LONGEST_WAIT_MS {
+            self.again(wait);
         } else {
             self.end(error);
         }
+    }
+
+    /// Begins the next attempt after this time.
+    fn again(&mut self, wait: u32) {
+        let salt = retry::mix(self.seed ^ u64::from(self.attempts));
+        self.response = ResponseDecoder::new(salt, self.facts);
+        self.headers = Vec::new();
+        self.any_byte = false;
+        self.state = State::Waiting(wait);
     }
 
     pub(super) fn end(&mut self, mut error: Error) {

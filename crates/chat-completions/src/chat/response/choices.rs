@@ -6,6 +6,7 @@
 //! other choice is emitted, the first chunk of a new index is held until the next chunk.
 
 use alloc::{string::String, vec::Vec};
+use core::mem;
 
 use crate::wire::chunk::Chunk;
 
@@ -75,11 +76,14 @@ impl Choices {
         if !is_new {
             return Verdict::Read;
         }
-        if self.seen.len() < MOST {
-            self.seen.push(self.current);
+        let before = mem::replace(&mut self.current, index);
+        if is_silent {
+            return Verdict::Read;
         }
-        self.current = index;
-        if is_silent { Verdict::Read } else { Verdict::Hold }
+        if self.seen.len() < MOST {
+            self.seen.push(before);
+        }
+        Verdict::Hold
     }
 
     /// Holds a chunk until it is known which choice it belongs to.
@@ -141,8 +145,10 @@ mod tests {
     #[test]
     fn a_returning_index_that_says_nothing_means_no_second_choice() {
         let ends = [(0, "a"), (1, "b"), (0, ""), (1, "")];
-        assert_eq!(of_chunks(&ends), (vec![Read, Hold, Read, Read], false));
-        let goes_on = [(0, "a"), (1, "b"), (0, ""), (0, "c"), (1, "d")];
-        assert_eq!(of_chunks(&goes_on), (vec![Read, Hold, Read, Read, Pass], true));
+        assert_eq!(of_chunks(&ends), (vec![Read, Hold, Read, Hold], false));
+        let goes_on = [(0, "a"), (1, "b"), (0, ""), (1, "c"), (1, "d")];
+        assert_eq!(of_chunks(&goes_on), (vec![Read, Hold, Read, Hold, Read], false));
+        let two = [(0, "a"), (1, "b"), (0, ""), (0, "c"), (1, "d"), (0, "e")];
+        assert_eq!(of_chunks(&two), (vec![Read, Hold, Read, Read, Hold, Read], true));
     }
 }

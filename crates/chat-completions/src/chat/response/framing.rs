@@ -7,6 +7,7 @@ use super::ResponseDecoder;
 use crate::{
     chat::transport_error,
     error, json,
+    text::contains,
     wire::{chunk::Chunk, sse, text::lossy},
 };
 
@@ -73,11 +74,18 @@ impl ResponseDecoder {
             Form::Whole(body) => {
                 let body = core::mem::take(body);
                 let text = lossy(&body);
-                if !self.object(text.trim_ascii(), sse::Kind::Message) {
-                    return self.fail(transport_error::no_json("The response"));
-                }
-                if self.result.is_none() {
-                    self.conclude(End::Said);
+                if self.object(text.trim_ascii(), sse::Kind::Message) {
+                    if self.result.is_none() {
+                        self.conclude(End::Said);
+                    }
+                } else if contains(&text, "\ndata:") {
+                    // An event stream whose first line is JSON without a field's name.
+                    let mut decoder = sse::Decoder::default();
+                    decoder.push(&body);
+                    self.form = Form::Stream(decoder);
+                    self.on_end();
+                } else {
+                    self.fail(transport_error::no_json("The response"));
                 }
             }
             Form::Stream(decoder) => {

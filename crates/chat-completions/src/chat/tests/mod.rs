@@ -29,6 +29,7 @@ static UPSTREAM: Upstream = Upstream {
     base_url: "https://example.com/v1",
     user_agent: "test/1",
     backend_header: Some("x-inference-provider"),
+    refuse_reasoning: &["groq"],
     needs_credential: true,
     credential_hint: "Set EXAMPLE_KEY.",
     header: |_| Ok(Some(("x-added", "header".to_owned()))),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::contract::types;
 
 const GOOD: &str =
     "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
@@ -291,5 +292,81 @@ fn a_finish_reason_makes_a_connection_that_is_then_lost_harmless() {
     for kind in [FailureKind::Reset, FailureKind::Timeout] {
         served.close = Close::Fails(kind);
         assert!(outcome(&served, &[]).result.is_ok());
+    }
+}
+
+const REFUSED: &str = "{\"error\":{\"message\":\"'messages.1' : for 'role:assistant' the following must be satisfied\
+                       [('messages.1' : property 'reasoning_content' is unsupported)]\"}}";
+
+/// An exchange whose request has a tool turn with reasoning.
+fn exchange_with_reasoning(max_retries: u32) -> Exchange {
+    let request = serde_json::json!({"messages": [
+        {"user": ["q"]},
+        {"assistant": [{"reasoning": "because"}, {"tool-call": {"id": "a", "name": "f", "arguments-json": "{}"}}]},
+        {"tool": {"call-id": "a", "content": ["x"]}},
+    ]});
+    let request = chat_request(&request, "huggingface/org/name");
+    begin(request, reference(None), &snapshot(max_retries)).unwrap()
+}
+
+fn body_of(exchange: &Exchange) -> String {
+    let mut written = Vec::new();
+    exchange.write_body(&mut written).unwrap();
+    assert_eq!(exchange.head().content_length, written.len() as u64);
+    String::from_utf8(written).unwrap()
+}
+
+#[test]
+fn reasoning_that_a_backend_refuses_is_left_out_of_the_next_attempt() {
+    let mut exchange = exchange_with_reasoning(1);
+    assert!(body_of(&exchange).contains("because"));
+    let mut events = Vec::new();
+    serve(
+        &mut exchange,
+        &Served::status(400, &[], REFUSED),
+        &[],
+        &mut events,
+    );
+    assert!(
+        matches!(exchange.next(), Next::Wait { ms: 0 }),
+        "{:?}",
+        exchange.next()
+    );
+    exchange.waited();
+    let body = body_of(&exchange);
+    assert!(
+        !body.contains("reasoning_content") && body.contains("tool_calls"),
+        "{body}"
+    );
+    serve(&mut exchange, &Served::ok(GOOD), &[], &mut events);
+    let summary = exchange.outcome().unwrap().as_ref().unwrap();
+    assert_eq!(summary.attempts, 2);
+    assert!(
+        summary
+            .warnings
+            .iter()
+            .any(|warning| warning.code == "reasoning-left-out")
+    );
+}
+
+#[test]
+fn reasoning_is_left_out_once_and_only_if_it_was_sent_and_retries_are_allowed() {
+    let refused = || Served::status(400, &[], REFUSED);
+    for (mut exchange, attempts) in [
+        (exchange_with_reasoning(0), 1),
+        (exchange_with_reasoning(5), 2),
+        (exchange(5), 1),
+    ] {
+        let mut events = Vec::new();
+        while exchange.outcome().is_none() {
+            serve(&mut exchange, &refused(), &[], &mut events);
+            exchange.waited();
+        }
+        let error = exchange.outcome().unwrap().as_ref().unwrap_err();
+        assert_eq!(
+            (error.attempts, error.kind),
+            (attempts, types::ErrorKind::Unsupported)
+        );
+        assert_eq!(error.retry_after_ms, None);
     }
 }
