@@ -257,6 +257,10 @@ proptest! {
         said.usage = chat.usage.clone();
         said.finish.clone_from(&chat.finish);
         prop_assert_eq!(&chat, &said);
+        if said.usage.is_null() {
+            // Only this dialect has no usage then: the others have numbers, and a warning.
+            said.usage = serde_json::json!([0, 0, 0, 0]);
+        }
 
         let frames = streamed(&Responses, &responses_body(true, has_summary), &events, Ok(&summary));
         for frame in &frames {

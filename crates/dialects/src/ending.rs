@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use provider_contract::{
     Attempt, GenerationInfo,
-    contract::{Summary, Warning},
+    contract::{Summary, Usage, Warning},
 };
 
 /// The most members that a warning names.
@@ -42,6 +42,14 @@ impl RequestNotes {
             code: code.to_owned(),
             message: message.into(),
         });
+    }
+
+    /// Warns of zeros in the usage that stand for unknown counts, which some dialects have no place for.
+    pub(crate) fn warn_of_usage(&mut self, usage: &Usage) {
+        if usage.input_tokens.is_none() || usage.output_tokens.is_none() {
+            let message = "the upstream did not count all tokens; a count that is not known is 0 in `usage`";
+            self.warn("usage-unknown", message);
+        }
     }
 
     /// Changes every text that may repeat the client's text.

@@ -25,6 +25,12 @@ pub const FIELDS: &[Field] = &[
     ),
     field("tool_choice", Sent, "`allowed_tools` limits the offered tools"),
     field(
+        "functions",
+        Sent,
+        "as tools, if there are none; the response has a `function_call` then",
+    ),
+    field("function_call", Sent, "the tool choice for `functions`"),
+    field(
         "response_format",
         Sent,
         "`text`, `json_object` and `json_schema`; other types in the upstream's own form",

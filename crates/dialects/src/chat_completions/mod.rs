@@ -8,7 +8,7 @@ pub mod conversation;
 mod dialect;
 pub mod fields;
 pub mod models;
-
+mod origins;
 pub mod reasoning;
 pub mod request;
 pub mod response;

@@ -23,7 +23,14 @@ use crate::{
 use provider_contract::contract::{AssistantPart, ChatEvent, Extra, FinishReason};
 
 /// Keys of a message that are written here; the upstream's extras do not override them.
-const OWN_KEYS: [&str; 5] = ["role", "content", "reasoning_content", "reasoning", "tool_calls"];
+const OWN_KEYS: [&str; 6] = [
+    "role",
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "tool_calls",
+    "function_call",
+];
 
 /// The common data of all chunks of one response.
 #[derive(Clone, Debug)]
@@ -38,22 +45,51 @@ pub struct Envelope {
     pub include_usage: bool,
     /// The response field of reasoning.
     pub reasoning: ReasoningField,
+    /// Whether the first tool call is written as `function_call`, and no other, for a client that sent `functions`.
+    pub has_functions: bool,
     /// Notes about the request and its response.
     pub notes: RequestNotes,
 }
 
-/// The dialect's finish reason. It has none for "other", and typed clients refuse unknown ones; the upstream's raw
-/// one is under `x_plugin`.
-fn finish_reason(reason: FinishReason) -> &'static str {
-    match reason {
-        FinishReason::Stop | FinishReason::Other => "stop",
-        FinishReason::Length => "length",
-        FinishReason::ToolCalls => "tool_calls",
-        FinishReason::ContentFilter => "content_filter",
-    }
-}
-
 impl Envelope {
+    /// The dialect's finish reason. It has none for "other", and typed clients refuse unknown ones; the upstream's raw
+    /// one is under `x_plugin`.
+    fn finish_reason(&self, reason: FinishReason) -> &'static str {
+        match reason {
+            FinishReason::Stop | FinishReason::Other => "stop",
+            FinishReason::Length => "length",
+            FinishReason::ToolCalls if self.has_functions => "function_call",
+            FinishReason::ToolCalls => "tool_calls",
+            FinishReason::ContentFilter => "content_filter",
+        }
+    }
+
+    /// A fragment of a tool call; `None` for a second call where there is place for one.
+    fn call<'a>(
+        &self,
+        index: u32,
+        id: Option<&'a str>,
+        name: Option<&'a str>,
+        arguments: &'a str,
+    ) -> Option<Delta<'a>> {
+        let function = FunctionDelta { name, arguments };
+        if self.has_functions {
+            return (index == 0).then(|| Delta {
+                function_call: Some(function),
+                ..Delta::default()
+            });
+        }
+        Some(Delta {
+            tool_calls: Some([CallDelta {
+                index,
+                id,
+                kind: id.map(|_| "function"),
+                function,
+            }]),
+            ..Delta::default()
+        })
+    }
+
     /// The first chunk, with the role.
     #[must_use]
     pub fn opening(&self) -> String {
@@ -69,15 +105,6 @@ impl Envelope {
     /// The chunk of one event, with its log probabilities; `None` for an event that the dialect cannot represent.
     #[must_use]
     pub fn event(&self, event: &ChatEvent, logprobs: Option<&Extra>) -> Option<String> {
-        let call = |index, id, name, arguments| Delta {
-            tool_calls: Some([CallDelta {
-                index,
-                id,
-                kind: id.map(|_| "function"),
-                function: FunctionDelta { name, arguments },
-            }]),
-            ..Delta::default()
-        };
         let delta = match event {
             ChatEvent::Text(text) => Delta {
                 content: Some(text),
@@ -88,8 +115,12 @@ impl Envelope {
                 reasoning: self.reasoning.in_reasoning().then_some(&thought.text),
                 ..Delta::default()
             },
-            ChatEvent::ToolCallStart(start) => call(start.index, Some(&start.id), Some(&start.name), ""),
-            ChatEvent::ToolCallDelta(delta) => call(delta.index, None, None, &delta.arguments_fragment),
+            ChatEvent::ToolCallStart(start) => {
+                self.call(start.index, Some(&start.id), Some(&start.name), "")?
+            }
+            ChatEvent::ToolCallDelta(delta) => {
+                self.call(delta.index, None, None, &delta.arguments_fragment)?
+            }
             ChatEvent::Other(extra) => {
                 let (key, value) = other(&extra.key, &extra.value_json)?;
                 if key == LOGPROBS {
@@ -117,7 +148,7 @@ impl Envelope {
     /// The last chunks: the finish reason, and the usage if it was requested and is known.
     #[must_use]
     pub fn closing(&self, ending: Ending<'_>) -> Vec<String> {
-        let reason = finish_reason(ending.summary.finish_reason);
+        let reason = self.finish_reason(ending.summary.finish_reason);
         let last = Choice {
             finish_reason: Some(reason),
             ..Choice::of(Delta::default())
@@ -181,6 +212,10 @@ impl Envelope {
         if message.tool_calls.is_empty() {
             message.content.get_or_insert_default();
         }
+        if self.has_functions {
+            let calls = std::mem::take(&mut message.tool_calls);
+            message.function_call = calls.into_iter().next().map(|call| call.function);
+        }
         if self.reasoning.in_reasoning() {
             message.reasoning.clone_from(&reasoning);
         }
@@ -205,7 +240,7 @@ impl Envelope {
                 index: 0,
                 message,
                 logprobs,
-                finish_reason: finish_reason(ending.summary.finish_reason),
+                finish_reason: self.finish_reason(ending.summary.finish_reason),
             }],
             usage: usage(&ending.summary.usage),
             x_plugin: ending.details(&RequestNotes {

@@ -18,6 +18,7 @@ fn envelope(include_usage: bool) -> Envelope {
         model: "a/b".into(),
         include_usage,
         reasoning: ReasoningField::default(),
+        has_functions: false,
         notes: RequestNotes::default(),
     }
 }
@@ -340,4 +341,62 @@ fn a_stream_begins_as_typed_clients_know_it() {
         opening["choices"][0]["delta"],
         json!({"role": "assistant", "content": "", "refusal": null})
     );
+}
+
+#[test]
+fn a_client_with_functions_gets_the_first_call_as_function_call() {
+    let (summary, generation) = (summary(FinishReason::ToolCalls), generation());
+    let ending = Ending {
+        summary: &summary,
+        generation: &generation,
+        attempts: &[],
+    };
+    let envelope = Envelope {
+        has_functions: true,
+        ..envelope(false)
+    };
+    let call = |id: &str, name: &str| {
+        AssistantPart::ToolCall(ToolCall {
+            id: id.into(),
+            name: name.into(),
+            arguments_json: "{\"x\":1}".into(),
+            extras: Vec::new(),
+        })
+    };
+    let parts = [call("1", "f"), call("2", "g")];
+    let whole = serde_json::to_value(envelope.whole(&parts, ending)).expect("JSON");
+    let choice = &whole["choices"][0];
+    assert_eq!(choice["finish_reason"], "function_call");
+    assert_eq!(
+        choice["message"]["function_call"],
+        json!({"name": "f", "arguments": "{\"x\":1}"})
+    );
+    assert_eq!(
+        (choice["message"].get("tool_calls"), &choice["message"]["content"]),
+        (None, &Value::Null)
+    );
+
+    let start = |index, name: &str| {
+        ChatEvent::ToolCallStart(ToolCallStart {
+            index,
+            id: "1".into(),
+            name: name.into(),
+        })
+    };
+    let more = ChatEvent::ToolCallDelta(ToolCallDelta {
+        index: 0,
+        arguments_fragment: "{".into(),
+    });
+    let delta = |event: &ChatEvent| {
+        let chunk = envelope.event(event, None)?;
+        Some(parsed(&chunk)["choices"][0]["delta"].clone())
+    };
+    assert_eq!(
+        delta(&start(0, "f")),
+        Some(json!({"function_call": {"name": "f", "arguments": ""}}))
+    );
+    assert_eq!(delta(&more), Some(json!({"function_call": {"arguments": "{"}})));
+    assert_eq!(delta(&start(1, "g")), None);
+    let end = envelope.closing(ending);
+    assert_eq!(parsed(&end[0])["choices"][0]["finish_reason"], "function_call");
 }

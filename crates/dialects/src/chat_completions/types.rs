@@ -60,6 +60,8 @@ pub struct Delta<'a> {
     pub reasoning: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<[CallDelta<'a>; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_call: Option<FunctionDelta<'a>>,
     #[serde(flatten)]
     pub extras: BTreeMap<&'a str, Box<RawValue>>,
 }
@@ -113,6 +115,8 @@ pub struct Message<'a> {
     pub reasoning: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<CompletionToolCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_call: Option<FunctionDelta<'a>>,
     #[serde(flatten)]
     pub extras: BTreeMap<&'a str, Passthrough>,
 }

@@ -98,10 +98,7 @@ impl MessagesResponse {
             );
             self.notes.warn("parts-not-shown", message);
         }
-        if summary.usage.input_tokens.is_none() || summary.usage.output_tokens.is_none() {
-            let message = "the upstream did not count all tokens; a count that is not known is 0 in `usage`";
-            self.notes.warn("usage-unknown", message);
-        }
+        self.notes.warn_of_usage(&summary.usage);
     }
 
     fn stop<'a>(&'a self, summary: &Summary) -> Stop<'a> {

@@ -99,6 +99,7 @@ impl Response {
         let mut output = std::mem::take(&mut self.output);
         let mut events = std::mem::take(&mut output.events);
         self.notes.media = output.media;
+        self.notes.warn_of_usage(&ending.summary.usage);
         let x_plugin = Details {
             ending: ending.details(&self.notes),
             message: std::mem::take(&mut output.extras),
@@ -108,7 +109,7 @@ impl Response {
             status,
             incomplete_details: reason.map(|reason| json!({ "reason": reason })),
             output: &items,
-            usage: usage(&ending.summary.usage),
+            usage: Some(usage(&ending.summary.usage)),
             x_plugin: Some(x_plugin),
             ..self.resource()
         };

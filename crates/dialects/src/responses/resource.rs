@@ -192,7 +192,7 @@ pub(super) fn error(cause: &ApiError) -> Value {
     json!({ "code": code, "message": cause.message, "type": cause.class, "param": cause.param })
 }
 
-/// The usage of a response. Clients require all numbers: an unknown detail is 0.
+/// The usage of a response. Clients require all numbers: an unknown one is 0.
 #[derive(Serialize)]
 pub(super) struct UsageJson {
     input_tokens: u32,
@@ -214,10 +214,10 @@ struct OutputDetails {
     reasoning_tokens: u32,
 }
 
-/// `None` if one of the sums is unknown.
-pub(super) fn usage(usage: &Usage) -> Option<UsageJson> {
-    let (input_tokens, output_tokens) = (usage.input_tokens?, usage.output_tokens?);
-    Some(UsageJson {
+pub(super) fn usage(usage: &Usage) -> UsageJson {
+    let input_tokens = usage.input_tokens.unwrap_or_default();
+    let output_tokens = usage.output_tokens.unwrap_or_default();
+    UsageJson {
         input_tokens,
         input_tokens_details: InputDetails {
             cached_tokens: usage.cached_input_tokens.unwrap_or_default(),
@@ -228,5 +228,5 @@ pub(super) fn usage(usage: &Usage) -> Option<UsageJson> {
             reasoning_tokens: usage.reasoning_tokens.unwrap_or_default(),
         },
         total_tokens: u64::from(input_tokens) + u64::from(output_tokens),
-    })
+    }
 }

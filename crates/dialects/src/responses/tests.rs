@@ -362,3 +362,26 @@ fn the_page_of_dialects_has_the_tables() {
         "docs/dialects.md is old: run the tests of `dialects` with WRITE_PAGES=1"
     );
 }
+
+#[test]
+fn counts_that_nobody_knows_are_zeros_with_a_warning() {
+    let body = json!({"model": "a/b", "input": "x"});
+    let mut asked = Responses.parse(body.to_string().as_bytes()).expect("a request");
+    let summary = Summary {
+        usage: Usage {
+            input_tokens: None,
+            ..summary().usage
+        },
+        ..summary()
+    };
+    let ending = Ending {
+        summary: &summary,
+        generation: &GenerationInfo::new(3, "0.1.0", "sha256:0"),
+        attempts: &[],
+    };
+    let whole = asked.reply.whole("a/b", &[], ending);
+    let whole: Value = serde_json::from_str(&whole).expect("JSON");
+    assert_eq!(whole["usage"]["input_tokens"], 0);
+    assert_eq!(whole["usage"]["total_tokens"], 2);
+    assert_eq!(whole["x_plugin"]["warnings"][0]["code"], "usage-unknown");
+}

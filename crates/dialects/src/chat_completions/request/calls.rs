@@ -99,7 +99,8 @@ impl Pending {
     }
 }
 
-/// The calls of an assistant message: `tool_calls`, then `function_call`, without those that the content has already.
+/// The calls of an assistant message: `tool_calls` without those that the content has already, else `function_call`,
+/// which repeats them.
 pub(super) fn of_message(
     message: &Node<'_>,
     said: &mut [AssistantPart],
@@ -123,7 +124,11 @@ pub(super) fn of_message(
             }
         }
     }
-    if let Some(call) = message.field("function_call").filter(|call| !call.is_empty()) {
+    let legacy = message.field("function_call").filter(|call| !call.is_empty());
+    if let Some(call) = legacy
+        && calls.is_empty()
+        && in_content.is_empty()
+    {
         let mut call = function_call(String::new(), &call)?;
         pending.add_legacy(&mut call, at);
         calls.push(call);

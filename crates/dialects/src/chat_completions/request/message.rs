@@ -7,7 +7,10 @@ use super::{
     calls::{self, Pending},
     parts,
 };
-use crate::json::{Node, extras};
+use crate::{
+    chat_completions::origins::Origin,
+    json::{Node, extras},
+};
 use provider_contract::{
     Result,
     contract::{
@@ -23,14 +26,16 @@ const CLIENTS_OWN: &str = "provider_specific_fields";
 /// Where other clients store the reasoning of a response in parts, and the text member of a part.
 const IN_PARTS: [(&str, &str); 2] = [("reasoning_details", "text"), ("thinking_blocks", "thinking")];
 
-pub(super) fn read_all(messages: &Node<'_>) -> Result<Vec<Message>> {
+/// The messages, and where each is in the body.
+pub(super) fn read_all(messages: &Node<'_>) -> Result<(Vec<Message>, Vec<Origin>)> {
     let (mut pending, mut read) = (Pending::default(), Vec::new());
+    let mut origins = Vec::new();
     for (at, message) in messages.items()?.enumerate() {
         let role = message.need("role")?;
         match &*role.text()? {
             "tool" => read.push(tool(&message, &mut pending)?),
             "function" => read.push(function(&message, &role, &mut pending)?),
-            "user" => user(&message, &mut pending, &mut read)?,
+            "user" => origins.extend(user(&message, at, &mut pending, &mut read)?),
             word => {
                 read.extend(pending.end());
                 read.push(match word {
@@ -40,9 +45,12 @@ pub(super) fn read_all(messages: &Node<'_>) -> Result<Vec<Message>> {
                 });
             }
         }
+        origins.resize(read.len(), Origin::Message(at));
     }
+    let last = origins.last().cloned().unwrap_or(Origin::Message(0));
     read.extend(pending.end());
-    Ok(read)
+    origins.resize(read.len(), last);
+    Ok((read, origins))
 }
 
 fn system(message: &Node<'_>, role: &str) -> Result<Message> {
@@ -57,21 +65,28 @@ fn system(message: &Node<'_>, role: &str) -> Result<Message> {
     }))
 }
 
-/// A user message, after the tool results in it.
-fn user(message: &Node<'_>, pending: &mut Pending, read: &mut Vec<Message>) -> Result<()> {
+/// A user message, after the tool results in it. Returns where they are, if there are any.
+fn user(
+    message: &Node<'_>,
+    at: usize,
+    pending: &mut Pending,
+    read: &mut Vec<Message>,
+) -> Result<Vec<Origin>> {
     let content = message.need("content")?;
     let extras = message.unknown_fields(&["role", "content"]);
-    let mut said = Vec::new();
+    let (mut said, mut rest, mut origins) = (Vec::new(), Vec::new(), Vec::new());
     if content.is_text() {
         said = parts::content(&content)?;
     } else {
         let mut has_parts = false;
-        for part in content.items_or(parts::WANTED)? {
+        for (index, part) in content.items_or(parts::WANTED)?.enumerate() {
             has_parts = true;
             if part.field("type").is_some_and(|kind| is(&kind, "tool_result")) {
                 read.push(tool_result(&part, pending)?);
+                origins.push(Origin::Result(at, index));
             } else {
                 said.push(parts::part(&part)?);
+                rest.push(index);
             }
         }
         if !has_parts {
@@ -79,13 +94,18 @@ fn user(message: &Node<'_>, pending: &mut Pending, read: &mut Vec<Message>) -> R
         }
     }
     if !said.is_empty() {
-        read.extend(pending.end());
+        let ended = pending.end();
+        let before = read.len();
+        read.extend(ended);
         read.push(Message::User(UserMessage {
             content: said,
             extras,
         }));
+        if !origins.is_empty() {
+            origins.resize(origins.len() + read.len() - before, Origin::Rest(at, rest));
+        }
     }
-    Ok(())
+    Ok(origins)
 }
 
 /// A tool's result as the Messages API has it: a part of a user message.

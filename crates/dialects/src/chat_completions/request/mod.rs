@@ -12,11 +12,11 @@ pub(crate) mod tools;
 
 use provider_contract::{
     Result,
-    contract::{ChatRequest, Extra, Message, ProviderErrorKind},
+    contract::{ChatRequest, Extra, Message, ProviderErrorKind, Tool},
 };
 
 use self::tools::Choice;
-use super::fields::FIELDS;
+use super::{fields::FIELDS, origins::Origins};
 use crate::{
     fields::find,
     json::{self, Node},
@@ -47,8 +47,12 @@ pub struct ChatBody {
     pub stream: bool,
     /// Whether a streamed response ends with its usage.
     pub include_usage: bool,
+    /// Whether the tools are `functions`, so that the response has a `function_call` in place of `tool_calls`.
+    pub has_functions: bool,
     /// The paths of members that are not passed on.
     pub left_out: Vec<String>,
+    /// Maps the request to paths in the body.
+    pub(super) origins: Origins,
 }
 
 /// Refuses a request without messages.
@@ -76,6 +80,8 @@ impl ChatBody {
             model: None,
             stream: false,
             include_usage: false,
+            has_functions: false,
+            origins: Origins::default(),
             left_out: Vec::new(),
         };
         for field in body.fields("an object, the body of a chat completion")? {
@@ -90,11 +96,41 @@ impl ChatBody {
             ));
         }
         read.limits(body)?;
-        if let Some(choice) = body.field("tool_choice") {
-            let left_out = Choice::read(&choice)?.apply(&mut read.request)?;
+        read.functions(body)?;
+        let choice = if read.has_functions {
+            "function_call"
+        } else {
+            "tool_choice"
+        };
+        if let Some(choice) = body.field(choice).filter(|choice| !choice.is_null()) {
+            let before = read.request.tools.len();
+            let (left_out, kept) = Choice::read(&choice)?.apply(&mut read.request)?;
             read.left_out.extend(left_out);
+            read.origins.keep_tools(&kept, before);
         }
         Ok(read)
+    }
+
+    /// The tools of older clients, which take one call in a response.
+    fn functions(&mut self, body: &Node<'_>) -> Result<()> {
+        let functions = body.field("functions").filter(|functions| !functions.is_null());
+        if !self.request.tools.is_empty() {
+            let unread = [functions, body.field("function_call")];
+            let paths = unread.iter().flatten().map(|unread| unread.path().to_owned());
+            self.left_out.extend(paths);
+            return Ok(());
+        }
+        let Some(functions) = functions else { return Ok(()) };
+        for function in functions.items()? {
+            let function = tools::function(&function)?;
+            self.request.tools.push(Tool::Function(function));
+        }
+        self.has_functions = !self.request.tools.is_empty();
+        self.origins.has_functions = self.has_functions;
+        if self.has_functions {
+            tools::serial(&mut self.request);
+        }
+        Ok(())
     }
 
     /// The output limit is sent under the name that the client used; under both if both were used.
@@ -155,7 +191,7 @@ impl ChatBody {
             "model" => self.model = Some(field.string()?),
             "stream" => self.stream = field.flag()?,
             "stream_options" => self.stream_options(field)?,
-            "messages" => request.messages = message::read_all(field)?,
+            "messages" => (request.messages, self.origins.messages) = message::read_all(field)?,
             "tools" => {
                 request.tools = field
                     .items()?
@@ -176,7 +212,8 @@ impl ChatBody {
                     return Err(field.unsupported(known.reason));
                 }
             },
-            // `tool_choice` is read together with the tools, which it may filter, and the limits with each other.
+            // `tool_choice` is read together with the tools, which it may filter, `functions` if there are no tools, and
+            // the limits with each other.
             _ => {}
         }
         Ok(())

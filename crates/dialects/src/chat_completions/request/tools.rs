@@ -153,31 +153,38 @@ impl Choice {
     }
 
     /// Sets the choice, and removes the tools that it does not allow: upstreams have no other way to express that.
-    /// Returns the paths of dropped members.
-    pub(super) fn apply(self, request: &mut ChatRequest) -> Result<Vec<String>> {
+    /// Returns the paths of dropped members, and the indices of the tools that remain.
+    pub(super) fn apply(self, request: &mut ChatRequest) -> Result<(Vec<String>, Vec<usize>)> {
+        let mut kept: Vec<usize> = (0..request.tools.len()).collect();
         if let Some((only, path)) = &self.only {
             let is_there = |name: &String| request.tools.iter().any(|tool| is_called(tool, name));
             if !only.iter().all(is_there) {
                 return Err(invalid_at(path, "names a tool that is not among `tools`"));
             }
-            request
-                .tools
-                .retain(|tool| only.iter().any(|name| is_called(tool, name)));
+            let is_allowed = |tool: &Tool| only.iter().any(|name| is_called(tool, name));
+            kept.retain(|at| is_allowed(&request.tools[*at]));
+            request.tools.retain(is_allowed);
         }
         if let (Some(error), ToolChoice::Named(name)) = (self.unless_tool, &self.choice)
             && !request.tools.iter().any(|tool| is_called(tool, name))
         {
             return Err(error);
         }
-        let is_said = request.extras.iter().any(|extra| extra.key == PARALLEL);
-        if self.is_serial && !is_said {
-            request.extras.push(Extra {
-                key: PARALLEL.to_owned(),
-                value_json: "false".to_owned(),
-            });
+        if self.is_serial {
+            serial(request);
         }
         request.tool_choice = Some(self.choice);
-        Ok(self.left_out)
+        Ok((self.left_out, kept))
+    }
+}
+
+/// Disables parallel tool calls, unless the request says whether it takes them.
+pub(super) fn serial(request: &mut ChatRequest) {
+    if !request.extras.iter().any(|extra| extra.key == PARALLEL) {
+        request.extras.push(Extra {
+            key: PARALLEL.to_owned(),
+            value_json: "false".to_owned(),
+        });
     }
 }
 

@@ -113,7 +113,7 @@ impl Body {
                 "response_format" => has_format,
                 _ => false,
             };
-            if is_taken {
+            if is_taken && extra.value_json != "null" {
                 left_out.push(extra.key.clone());
             }
             !is_taken && seen.insert(extra.key.clone())
