@@ -254,8 +254,10 @@ impl Session {
     /// credential is looked up.
     pub(super) async fn for_writing(terminal: Terminal, global: &Global) -> Result<Self> {
         let mut ground = Ground::open_for_writing(global)?;
+        ground.warn_of_exposed(terminal);
         let plugin = ground.load(terminal, global.plugin.as_deref()).await?;
         let info = plugin.info().clone();
+        ground.warn_of_exposed_tools(terminal, &info);
         ground.warn_of_broken_list(terminal, &info);
         let settings = ground.settings(&info)?;
         let host = ground.start(plugin, settings.clone(), None)?;

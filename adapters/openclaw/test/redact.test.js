@@ -49,7 +49,16 @@ test("how much is held back depends on the bytes alone, not on the credential", 
 test("whole lines pass at once; a long line without an end passes but for a constant", () => {
   const redactor = new BodyRedactor(new Finder([TOKEN]));
   assert.equal(redactor.push(Buffer.from("data: a\n\n")).length, 9);
-  assert.equal(redactor.push(Buffer.alloc(10_000, "a")).length, 10_000 - 512);
+  assert.equal(redactor.push(Buffer.alloc(10_000, "a")).length, 10_000 - 8192);
+});
+
+test("what is between pieces of text and is no part of the response releases nothing", () => {
+  const between = [{ tag: "other", val: { key: "logprobs", valueJson: "1" } }, { tag: "reasoning", val: { text: "", extras: [] } }];
+  const redactor = new EventRedactor(new Finder([TOKEN]));
+  const events = [...TOKEN].flatMap((val) => [{ tag: "text", val }, ...between]);
+  const out = [...redactor.take(events), ...redactor.finish()];
+  const text = out.filter(({ tag }) => tag === "text").map(({ val }) => val);
+  assert.equal(text.join(""), TOKEN.slice(0, 7) + "*".repeat(TOKEN.length - 7));
 });
 
 const cut = (text, size) => Array.from({ length: Math.ceil(text.length / size) }, (_, at) => text.slice(at * size, (at + 1) * size));

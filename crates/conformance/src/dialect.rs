@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use bytes::Bytes;
-use model_provider_host::{Error, ErrorKind, Result};
+use model_provider_host::{Error, ErrorKind, Result, files};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -12,6 +12,8 @@ use crate::{
     upstream::{End, Exchange, Played},
 };
 
+/// The largest router file.
+const LARGEST: u64 = 4 * 1024 * 1024;
 /// The base URL of a session. The path is part of the test.
 pub(crate) const BASE_URL: &str = "http://upstream.test/base/v1";
 
@@ -120,7 +122,7 @@ impl Dialect {
     /// `configuration`, with the path in the file, if it cannot be read or is invalid.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+        let text = files::read_input_text(path, LARGEST).map_err(|error| error.to_string());
         text.and_then(|text| Self::parse(&text)).map_err(|why| {
             let message = format!("cannot use the router file {}: {why}", path.display());
             Error::new(ErrorKind::Configuration, message)

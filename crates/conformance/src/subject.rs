@@ -9,6 +9,7 @@ use std::{
 use model_provider_host::{
     CONTRACT_VERSION, Error, ErrorKind, Result,
     contract::{self, ModelProviderPre, settings},
+    files,
 };
 use wasmtime::{
     Config, Engine,
@@ -21,6 +22,8 @@ use wasmtime_wasi_http::{
 
 use crate::state::State;
 
+/// The largest component.
+const LARGEST: u64 = 256 * 1024 * 1024;
 const TICK: Duration = Duration::from_millis(10);
 
 /// An engine, and the thread that increments its epoch so that a busy guest yields.
@@ -74,8 +77,11 @@ impl Kit {
                 format!("cannot load {}: {why}", path.display()),
             )
         };
-        let bytes = tokio::fs::read(path)
-            .await
+        let file = path.to_owned();
+        let bytes = tokio::task::spawn_blocking(move || files::read(file, LARGEST)).await;
+        let bytes = bytes
+            .map_err(std::io::Error::other)
+            .and_then(|bytes| bytes)
             .map_err(|error| cannot(error.to_string()))?;
         self.compile(path, bytes).await
     }

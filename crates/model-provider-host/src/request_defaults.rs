@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use crate::contract::ChatRequest;
 
+/// The names of the output limit on the wire. An extra of one of these names, beside the field, sets the name.
+pub const OUTPUT_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+
 /// Parameters by reference.
 ///
 /// ```
@@ -47,6 +50,7 @@ impl Params {
             return;
         };
         let wanted = wanted.clone();
+        let own = request.clone();
         request.temperature = request.temperature.or(wanted.temperature);
         request.top_p = request.top_p.or(wanted.top_p);
         request.frequency_penalty = request.frequency_penalty.or(wanted.frequency_penalty);
@@ -63,11 +67,32 @@ impl Params {
             request.tool_choice = request.tool_choice.take().or(wanted.tool_choice);
         }
         for extra in wanted.extras {
-            if request.extras.iter().all(|own| own.key != extra.key) {
+            if !says(&own, &extra.key) {
                 request.extras.push(extra);
             }
         }
     }
+}
+
+/// Whether a request has a value of its own for a member of the body, or must have none.
+fn says(request: &ChatRequest, key: &str) -> bool {
+    let has_limit = || {
+        let mut extras = request.extras.iter();
+        request.max_output_tokens.is_some() || extras.any(|own| OUTPUT_LIMITS.contains(&&*own.key))
+    };
+    let is_set = match key {
+        "temperature" => request.temperature.is_some(),
+        "top_p" => request.top_p.is_some(),
+        "frequency_penalty" => request.frequency_penalty.is_some(),
+        "presence_penalty" => request.presence_penalty.is_some(),
+        "seed" => request.seed.is_some(),
+        "stop" => !request.stop.is_empty(),
+        "reasoning_effort" => request.reasoning_effort.is_some(),
+        // Some upstreams refuse it without tools.
+        "parallel_tool_calls" => request.tools.is_empty(),
+        _ => OUTPUT_LIMITS.contains(&key) && has_limit(),
+    };
+    is_set || request.extras.iter().any(|own| own.key == key)
 }
 
 /// References are compared trimmed and case-insensitively.

@@ -164,10 +164,10 @@ impl Configuration {
             return Err(untrusted(&format!("the configuration names {what}"), &exposure));
         }
         if let Some(exposure) = of_dotenv {
-            // Without it a variable may be missing, which is an error. Then all that is named counts as its.
+            // Without it a variable may be missing. Then what needs the variable counts as the file's.
             let without = self.without_dotenv();
-            let without = without.and_then(|without| without.settings_and(info, &mut Vec::new()));
-            if let Some(what) = destination.unlike(&without.map(named).unwrap_or_default()) {
+            let without = without.map(|without| named(without.readable_settings(info)));
+            if let Some(what) = destination.unlike(&without.unwrap_or_default()) {
                 let whose = format!("`.env` has a variable of {what} of the configuration");
                 return Err(untrusted(&whose, &exposure));
             }

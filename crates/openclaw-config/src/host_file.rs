@@ -13,6 +13,7 @@ use super::{
     Configuration,
     document::{Document, Node},
     interpolation,
+    settings::Apply,
 };
 use model_provider_host::{
     Result, Settings,
@@ -33,20 +34,20 @@ impl Configuration {
     ///
     /// # Errors
     /// It is not valid JSON5, or a setting has an invalid value; the error names its position.
-    pub(super) fn apply_host_file(&self, info: &ProviderInfo, settings: &mut Settings) -> Result<()> {
+    pub(super) fn apply_host_file(&self, info: &ProviderInfo, apply: Apply<'_>) -> Result<()> {
         let Some(document) = self.host_document()? else {
             return Ok(());
         };
         let root = document.root();
         for (name, node) in root.entries()? {
             if name != "providers" && name != "$schema" {
-                self.apply(&node, name, settings)?;
+                apply(&node, name)?;
             }
         }
         let own = super::provider_in(&root.get("providers")?, &info.id)?;
         for (name, node) in own.entries()? {
             if name != "models" {
-                self.apply(&node, name, settings)?;
+                apply(&node, name)?;
             }
         }
         Ok(())

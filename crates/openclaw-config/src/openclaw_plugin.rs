@@ -11,9 +11,10 @@ use super::{
     provider_in,
     report::Unresolved,
     schema::{PluginEntry, Plugins},
+    settings::Apply,
     state_database::Database,
 };
-use model_provider_host::{Result, Settings, contract::ProviderInfo};
+use model_provider_host::{Result, contract::ProviderInfo};
 
 /// Members of a plugin's `config` that only the plugin itself uses.
 const ITS_OWN: [&str; 2] = ["component", "sha256"];
@@ -44,11 +45,11 @@ impl Configuration {
     }
 
     /// Applies `plugins.entries.<id>.config` to the settings of a provider, and warns about what OpenClaw refuses.
-    pub(super) fn apply_plugin_config(&self, info: &ProviderInfo, settings: &mut Settings) -> Result<()> {
+    pub(super) fn apply_plugin_config(&self, info: &ProviderInfo, apply: Apply<'_>) -> Result<()> {
         let config = self.plugin_entry(info)?.get("config")?;
         for (name, node) in config.entries()? {
             if !ITS_OWN.contains(&name) {
-                self.apply(&node, name, settings)?;
+                apply(&node, name)?;
             }
         }
         Ok(())

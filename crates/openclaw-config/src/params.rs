@@ -6,7 +6,7 @@ use super::{Configuration, document::Node, strip_prefix};
 use model_provider_host::{
     Result,
     contract::{ChatRequest, Extra, ProviderInfo, ResponseFormat, ToolChoice},
-    request_defaults::Params,
+    request_defaults::{OUTPUT_LIMITS, Params},
 };
 
 impl Configuration {
@@ -65,7 +65,7 @@ fn read_all(wanted: &mut ChatRequest, params: &Node<'_>, unknown: &mut Vec<Strin
             is_any = true;
             if matches!(name, "extraBody" | "extra_body") {
                 read_body(wanted, &node, unknown)?;
-            } else if !read(wanted, name, &node, value)? {
+            } else if read(wanted, name, &node, value)?.is_none() {
                 unknown.push(node.key());
             }
         }
@@ -73,47 +73,113 @@ fn read_all(wanted: &mut ChatRequest, params: &Node<'_>, unknown: &mut Vec<Strin
     Ok(is_any)
 }
 
-/// Whether it is a known request parameter. OpenClaw and the wire format spell them alike.
-fn read(wanted: &mut ChatRequest, name: &str, node: &Node<'_>, value: &Value) -> Result<bool> {
+/// Reads a known request parameter; returns its names on the wire. OpenClaw and the wire format spell them alike.
+fn read(
+    wanted: &mut ChatRequest,
+    name: &str,
+    node: &Node<'_>,
+    value: &Value,
+) -> Result<Option<&'static [&'static str]>> {
     let number = || value.as_f64().ok_or_else(|| node.invalid("a number"));
-    match name {
-        "temperature" => wanted.temperature = Some(number()?),
-        "topP" | "top_p" => wanted.top_p = Some(number()?),
-        "frequencyPenalty" | "frequency_penalty" => wanted.frequency_penalty = Some(number()?),
-        "presencePenalty" | "presence_penalty" => wanted.presence_penalty = Some(number()?),
+    let names: &[&str] = match name {
+        "temperature" => {
+            wanted.temperature = Some(number()?);
+            &["temperature"]
+        }
+        "topP" | "top_p" => {
+            wanted.top_p = Some(number()?);
+            &["top_p"]
+        }
+        "frequencyPenalty" | "frequency_penalty" => {
+            wanted.frequency_penalty = Some(number()?);
+            &["frequency_penalty"]
+        }
+        "presencePenalty" | "presence_penalty" => {
+            wanted.presence_penalty = Some(number()?);
+            &["presence_penalty"]
+        }
         "maxTokens" | "max_tokens" | "maxCompletionTokens" | "max_completion_tokens" => {
             wanted.max_output_tokens = node.count()?;
+            &OUTPUT_LIMITS
         }
-        "seed" => wanted.seed = Some(value.as_i64().ok_or_else(|| node.invalid("a whole number"))?),
+        "seed" => {
+            wanted.seed = Some(value.as_i64().ok_or_else(|| node.invalid("a whole number"))?);
+            &["seed"]
+        }
         "stop" => {
             wanted.stop = match value {
                 Value::String(text) => vec![text.clone()],
                 _ => node.texts()?,
             };
+            &["stop"]
         }
-        "reasoningEffort" | "reasoning_effort" => wanted.reasoning_effort = node.word()?.map(str::to_owned),
-        "chatTemplateKwargs" | "chat_template_kwargs" => set_extra(wanted, "chat_template_kwargs", value),
-        "parallelToolCalls" | "parallel_tool_calls" => set_extra(wanted, "parallel_tool_calls", value),
-        _ => return Ok(false),
-    }
-    Ok(true)
+        "reasoningEffort" | "reasoning_effort" => {
+            wanted.reasoning_effort = node.word()?.map(str::to_owned);
+            &["reasoning_effort"]
+        }
+        "chatTemplateKwargs" | "chat_template_kwargs" => {
+            set_extra(wanted, "chat_template_kwargs", value);
+            return Ok(Some(&[]));
+        }
+        "parallelToolCalls" | "parallel_tool_calls" => {
+            set_extra(wanted, "parallel_tool_calls", value);
+            return Ok(Some(&[]));
+        }
+        _ => return Ok(None),
+    };
+    // A field counts more than what a place of lower precedence says of it in another form.
+    wanted.extras.retain(|extra| !names.contains(&&*extra.key));
+    Ok(Some(names))
 }
 
 /// Reads `extra_body`: members of the body, whatever they are. Those that a request has fields for are defaults of the
-/// fields, so that a request's own value takes precedence.
+/// fields, so that a request's own value takes precedence; an output limit keeps its name. A value that no field can
+/// have is sent as it is, and null takes back what a place of lower precedence says.
 fn read_body(wanted: &mut ChatRequest, body: &Node<'_>, unknown: &mut Vec<String>) -> Result<()> {
     for (name, node) in body.entries()? {
-        let Some(value) = node.value() else { continue };
+        let Some(value) = node.value().filter(|value| !value.is_null()) else {
+            unset(wanted, name);
+            continue;
+        };
         match name {
             // The plugin sets them for each request.
             "model" | "messages" | "stream" | "stream_options" | "n" | "tools" => unknown.push(node.key()),
             "tool_choice" => wanted.tool_choice = Some(tool_choice(value)),
             "response_format" => wanted.response_format = Some(response_format(value)),
-            _ if read(wanted, name, &node, value)? => {}
-            _ => set_extra(wanted, name, value),
+            _ => match read(wanted, name, &node, value) {
+                Ok(Some(names)) if !names.contains(&OUTPUT_LIMITS[0]) => {}
+                Ok(Some(_)) => set_extra(wanted, name, value),
+                Ok(None) | Err(_) => {
+                    unset(wanted, name);
+                    set_extra(wanted, name, value);
+                }
+            },
         }
     }
     Ok(())
+}
+
+/// Takes back the default of a member of the body.
+fn unset(wanted: &mut ChatRequest, name: &str) {
+    wanted.extras.retain(|known| known.key != name);
+    match name {
+        "temperature" => wanted.temperature = None,
+        "top_p" => wanted.top_p = None,
+        "frequency_penalty" => wanted.frequency_penalty = None,
+        "presence_penalty" => wanted.presence_penalty = None,
+        "max_tokens" | "max_completion_tokens" => {
+            wanted.max_output_tokens = None;
+            wanted
+                .extras
+                .retain(|known| !OUTPUT_LIMITS.contains(&&*known.key));
+        }
+        "seed" => wanted.seed = None,
+        "stop" => wanted.stop = Vec::new(),
+        "reasoning_effort" => wanted.reasoning_effort = None,
+        "tool_choice" => wanted.tool_choice = None,
+        "response_format" => wanted.response_format = None,
+        _ => {}
+    }
 }
 
 fn set_extra(wanted: &mut ChatRequest, key: &str, value: &Value) {

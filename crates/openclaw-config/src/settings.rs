@@ -20,6 +20,9 @@ use model_provider_host::{
     settings::{ModelSettings, base_url},
 };
 
+/// Applies one setting to the settings.
+pub(super) type Apply<'a> = &'a mut dyn FnMut(&Node<'_>, &str) -> Result<()>;
+
 impl Configuration {
     /// The settings of a provider. From lowest to highest precedence: `models.providers.<id>.{baseUrl, headers,
     /// models, timeoutSeconds, request}`, `plugins.entries.<id>.config`, `host-harness.json5`. Also `models.mode:
@@ -57,14 +60,7 @@ impl Configuration {
         settings.public_headers = provider_facts::public_headers(info);
         let node = self.provider(info)?;
         let provider = node.read::<Provider>()?.unwrap_or_default();
-        if let Some(url) = &provider.base_url {
-            let node = node.get("baseUrl")?;
-            let url = base_url(&self.expanded(&node, url)?).map_err(|what| {
-                node.wrong(&format!("cannot be used: {what}"))
-                    .with_hint("give an http or https URL, such as \"http://127.0.0.1:8080/v1\"")
-            })?;
-            settings.base_url = Some(url);
-        }
+        settings.base_url = self.configured_base_url(&node, &provider)?;
         let headers = provider.headers.0.iter().map(|header| ("headers", header));
         let headers = headers.chain(
             provider
@@ -99,14 +95,44 @@ impl Configuration {
         {
             settings.discovery = DiscoveryMode::Off;
         }
-        self.apply_plugin_config(info, &mut settings)?;
-        self.apply_host_file(info, &mut settings)?;
+        let mut apply = |node: &Node<'_>, name: &str| self.apply(node, name, &mut settings);
+        self.apply_plugin_config(info, &mut apply)?;
+        self.apply_host_file(info, &mut apply)?;
         if self.root().at(&["models", "mode"])?.word()? == Some("replace") {
             settings.discovery = DiscoveryMode::ConfiguredOnly;
         }
         self.settings_of_tools(info, &mut settings, unresolved);
         settings.models = std::sync::Arc::new(self.models(info)?);
         Ok(settings)
+    }
+
+    /// The settings as far as each of them can be read by itself: to see what decides where requests go.
+    pub(super) fn readable_settings(&self, info: &ProviderInfo) -> Settings {
+        let mut settings = Settings::declaring(self.declared);
+        if let Ok(node) = self.provider(info)
+            && let Ok(Some(provider)) = node.read::<Provider>()
+        {
+            settings.base_url = self.configured_base_url(&node, &provider).unwrap_or_default();
+        }
+        let mut apply = |node: &Node<'_>, name: &str| {
+            self.apply(node, name, &mut settings).ok();
+            Ok(())
+        };
+        self.apply_plugin_config(info, &mut apply).ok();
+        self.apply_host_file(info, &mut apply).ok();
+        settings
+    }
+
+    fn configured_base_url(&self, node: &Node<'_>, provider: &Provider) -> Result<Option<url::Url>> {
+        let Some(url) = &provider.base_url else {
+            return Ok(None);
+        };
+        let node = node.get("baseUrl")?;
+        let url = base_url(&self.expanded(&node, url)?).map_err(|what| {
+            node.wrong(&format!("cannot be used: {what}"))
+                .with_hint("give an http or https URL, such as \"http://127.0.0.1:8080/v1\"")
+        })?;
+        Ok(Some(url))
     }
 
     /// The aliases that the configuration defines for references of a provider, without those of `models.json`.

@@ -164,7 +164,7 @@ fn show(terminal: Terminal, status: &StatusJson) -> Outcome {
         let text = sanitize::line(text);
         terminal.line(&format!("{:14} {text}  (of another provider)", ""))?;
     }
-    let key = status.key.source.as_deref().unwrap_or("none");
+    let key = sanitize::line(status.key.source.as_deref().unwrap_or("none"));
     terminal.line(&format!("{:14} {key}", "key"))?;
     if let Some(probe) = &status.key.probe {
         terminal.line(&format!("{:14} {}", "service", sanitize::line(probe)))?;
@@ -172,6 +172,7 @@ fn show(terminal: Terminal, status: &StatusJson) -> Outcome {
     for passed in &status.key.passed_over {
         terminal.warn(passed);
     }
-    terminal.line(&format!("{:14} {}", "configuration", status.configuration))?;
+    let configuration = sanitize::line(&status.configuration);
+    terminal.line(&format!("{:14} {configuration}", "configuration"))?;
     Ok(())
 }

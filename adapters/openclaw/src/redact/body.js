@@ -4,7 +4,7 @@
 // sizes of reads reveal nothing about it to the guest.
 
 /** The trailing run of bytes without a line feed that is held back, at most. Events end in a line feed. */
-const HELD = 512;
+const HELD = 8192;
 
 export class BodyRedactor {
   /** @param {import("./finder.js").Finder} finder */

@@ -1,7 +1,7 @@
 // Masks secrets in the events of one response, before they are handed on.
 //
 // Text, reasoning and the arguments of each call are searched across events. What is held back is given before the part
-// that it belongs to ends, so that the order of events stays as it is.
+// that it belongs to ends, so that the order of text, reasoning and calls stays as it is.
 import { TextRedactor } from "./text.js";
 
 export class EventRedactor {
@@ -27,7 +27,8 @@ export class EventRedactor {
       const text = this.text.push(val);
       if (text) out.push({ tag, val: text });
     } else if (tag === "reasoning") {
-      this.endText(out);
+      // A piece that says nothing ends no text.
+      if (val.text !== "" || val.signature !== undefined) this.endText(out);
       let text = this.reasoning.push(val.text);
       // A signature closes its part.
       if (val.signature !== undefined) text += this.reasoning.flush();
@@ -42,8 +43,11 @@ export class EventRedactor {
       if (call) delta(val.index, call.flush(), out);
       out.push({ tag, val: finder.cleanAll(val) });
     } else {
-      this.endText(out);
-      this.endReasoning(out);
+      // Log probabilities and the like stand between pieces of text.
+      if (tag !== "other") {
+        this.endText(out);
+        this.endReasoning(out);
+      }
       out.push({ tag, val: finder.cleanAll(val) });
     }
   }

@@ -76,7 +76,7 @@ export class Finder {
   /** Where secrets are, in no order: pairs of begin and end. */
   ranges(text) {
     const found = this.search(text);
-    if (this.forms.length > 0 && text.includes("\\u00")) {
+    if (this.forms.length > 0 && (text.includes("\\u00") || text.includes("\\/"))) {
       const { text: plain, places } = unescaped(text);
       found.push(...this.search(plain).map(([begin, end]) => [places[begin], places[end]]));
     }

@@ -13,8 +13,8 @@ use super::{
     forms::{self, Unescaped},
 };
 
-/// How JSON escapes an ASCII character.
-const ESCAPE: &[u8] = b"\\u00";
+/// How JSON escapes an ASCII character, and a slash.
+const ESCAPES: [&[u8]; 2] = [b"\\u00", b"\\/"];
 /// How much of a text is unescaped at once, in addition to the longest form.
 const WINDOW: usize = 4096;
 
@@ -23,7 +23,7 @@ const WINDOW: usize = 4096;
 pub(crate) struct Finder(Option<Arc<Inner>>);
 
 struct Inner {
-    escape: memmem::Finder<'static>,
+    escapes: [memmem::Finder<'static>; 2],
     patterns: Vec<Vec<u8>>,
     blocks: Blocks,
     longest: usize,
@@ -44,7 +44,7 @@ impl Finder {
             return Self(None);
         }
         Self(Some(Arc::new(Inner {
-            escape: memmem::Finder::new(ESCAPE),
+            escapes: ESCAPES.map(memmem::Finder::new),
             blocks: Blocks::new(&patterns),
             longest: patterns.iter().map(Vec::len).max().unwrap_or_default(),
             patterns,
@@ -65,7 +65,7 @@ impl Finder {
         inner.search(bytes, &mut found);
         let may_be_escaped = memchr::memchr(b'\\', bytes)
             .and_then(|at| bytes.get(at..))
-            .is_some_and(|from| inner.escape.find(from).is_some());
+            .is_some_and(|from| inner.escapes.iter().any(|escape| escape.find(from).is_some()));
         if may_be_escaped {
             inner.search_unescaped(bytes, &mut found);
         }

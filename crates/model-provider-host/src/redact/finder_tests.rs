@@ -72,6 +72,16 @@ fn an_escape_of_any_character_at_any_depth_hides_nothing() {
             }
         }
     }
+    let slashed = "tok_AbC/12/xyz-0";
+    let finder = Finder::new([slashed], 4096);
+    for backslashes in ["\\", "\\\\", "\\\\\\", "\\\\\\\\"] {
+        for (first, second) in [(backslashes, backslashes), (backslashes, ""), ("", backslashes)] {
+            let mut text = format!("\"tok_AbC{first}/12{second}/xyz-0\"");
+            let masked = format!("\"{}\"", "*".repeat(text.len() - 2));
+            assert!(finder.clean(&mut text));
+            assert_eq!(text, masked);
+        }
+    }
     let all: String = TOKEN.bytes().map(|byte| format!("\\u00{byte:02x}")).collect();
     assert_eq!(cleaned(&all), "*".repeat(all.len()));
 }
@@ -106,7 +116,9 @@ fn unescaped(text: &[u8]) -> (Vec<u8>, Vec<usize>) {
 fn masked(forms: &[Vec<u8>], text: &[u8]) -> Vec<u8> {
     let mut out = text.to_vec();
     let (plain, places) = unescaped(text);
-    let is_escaped = text.windows(ESCAPE.len()).any(|bytes| bytes == ESCAPE);
+    let is_escaped = ESCAPES
+        .iter()
+        .any(|escape| text.windows(escape.len()).any(|bytes| bytes == *escape));
     for form in forms {
         for begin in 0..=text.len() {
             if text[begin..].starts_with(form) {

@@ -2,7 +2,8 @@
 //!
 //! Each string is searched as a part of its stream, which is what one key or one member says in all events. An event
 //! is passed on as a whole, so that a value stays what the upstream wrote: it waits until the rule for text releases
-//! all of its strings. Events of one stream keep their order.
+//! all of its strings. Events of one stream keep their order. A stream that does not go on while others do ends, so that
+//! an id in a first event does not hold back all that follows.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -19,6 +20,8 @@ use crate::contract::Extra;
 /// The most events that wait, and the most bytes of them. Of more, the first ones are passed on as at the end.
 const MOST: usize = 1024;
 const MOST_BYTES: usize = 2 * 1024 * 1024;
+/// How many events without it a stream may pause for: then it ends, if the first event waits for it.
+const MOST_BETWEEN: u64 = 16;
 /// The most streams. With more, all of them begin anew.
 const MOST_STREAMS: usize = 1024;
 
@@ -42,6 +45,8 @@ struct Stream {
     /// The strings of waiting events, by the event and their number in it, and how many of them are complete.
     strings: VecDeque<(u64, usize)>,
     complete: usize,
+    /// The last event that says something here.
+    last: u64,
 }
 
 /// An event that waits.
@@ -100,10 +105,12 @@ impl Others {
         for (at, (path, text)) in pieces.into_iter().enumerate() {
             let stream = self.streams.entry(path).or_default();
             stream.strings.push_back((number, at));
+            stream.last = number;
             let now = stream.redactor.push(finder, text);
             self.released(path, &now, &mut complete);
         }
         self.pass(complete, out);
+        self.end_paused(finder, out);
         while self.waiting.len() > MOST || (self.bytes > MOST_BYTES && self.waiting.len() > 1) {
             self.flush_first(finder, out);
         }
@@ -113,6 +120,33 @@ impl Others {
     pub(super) fn finish(&mut self, finder: &Finder, out: &mut Vec<Extra>) {
         while !self.waiting.is_empty() {
             self.flush_first(finder, out);
+        }
+    }
+
+    /// Ends the streams that the first waiting event waits for, if they have paused for long.
+    fn end_paused(&mut self, finder: &Finder, out: &mut Vec<Extra>) {
+        while let Some((_, first)) = self.waiting.first_key_value() {
+            let mut paused: Vec<Path> = first.strings.iter().map(|string| string.path).collect();
+            paused.retain(|path| {
+                let stream = self.streams.get(path);
+                stream.is_some_and(|stream| {
+                    stream.complete < stream.strings.len() && stream.last + MOST_BETWEEN < self.next
+                })
+            });
+            if paused.is_empty() {
+                return;
+            }
+            let mut complete = Vec::new();
+            for path in paused {
+                if let Some(stream) = self.streams.get_mut(&path) {
+                    let now = stream.redactor.flush(finder);
+                    self.released(path, &now, &mut complete);
+                }
+            }
+            if complete.is_empty() {
+                return;
+            }
+            self.pass(complete, out);
         }
     }
 

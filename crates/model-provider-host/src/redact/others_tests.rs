@@ -164,6 +164,36 @@ fn an_event_waits_for_its_own_strings_only_and_streams_keep_their_order() {
 }
 
 #[test]
+fn a_string_that_does_not_go_on_holds_the_others_back_for_some_events_only() {
+    let both = extra("audio", &json!({"id": "audio_0123456789", "data": "Just: "}));
+    let then = extra("audio", &json!({"data": "A word. "}));
+    let events: Vec<Extra> = [both].into_iter().chain(vec![then; 40]).collect();
+    let out = through(&finder(), events.clone());
+    let first = out.iter().position(|now| !now.is_empty());
+    assert_eq!(first, Some(MOST_BETWEEN as usize), "then it ends");
+    assert_eq!(out[MOST_BETWEEN as usize].len(), MOST_BETWEEN as usize + 1);
+    assert!(
+        out[MOST_BETWEEN as usize + 1..41]
+            .iter()
+            .all(|now| now.len() == 1)
+    );
+    assert_eq!(out.concat(), events);
+
+    let token = (0..TOKEN.len()).map(|at| extra("refusal", &json!(TOKEN[at..=at])));
+    let between = |event: Extra| {
+        let others = vec![extra("audio", &json!({"data": "A word. "})); MOST_BETWEEN as usize - 1];
+        [event].into_iter().chain(others)
+    };
+    let out = through(&finder(), token.flat_map(between)).concat();
+    let said: String = out
+        .iter()
+        .filter(|event| event.key == "refusal")
+        .map(|event| event.value_json.trim_matches('"'))
+        .collect();
+    assert_eq!(said, format!("{}{}", &TOKEN[..7], "*".repeat(TOKEN.len() - 7)));
+}
+
+#[test]
 fn a_string_without_end_waits_up_to_a_limit() {
     let data = "A".repeat(HELD);
     let events = vec![extra("audio", &json!({ "data": data })); 9];

@@ -63,6 +63,7 @@ fn a_dotenv_that_others_may_write_to_completes_no_base_url_and_no_ca_file() {
             Some("a `ca-file`"),
         ),
         (plain, "{}", None),
+        (plain, "{ 'bill-to': '$OTHER' }", None),
         ("{}", "{}", None),
     ] {
         let home = Home::new(&[

@@ -28,7 +28,11 @@ fn members_of_the_extra_body_are_defaults_of_the_fields_that_a_request_has_for_t
         matches!(&request.response_format, Some(ResponseFormat::Other(other)) if other.key == "json_object")
     );
     let extras: Vec<&str> = request.extras.iter().map(|extra| &*extra.key).collect();
-    assert_eq!(extras, ["top_k", "chat_template_kwargs", "parallel_tool_calls"]);
+    assert_eq!(
+        extras,
+        ["top_k", "chat_template_kwargs"],
+        "without tools nothing is parallel"
+    );
 
     let tool = Tool::Function(FunctionTool {
         name: "f".into(),
@@ -41,9 +45,61 @@ fn members_of_the_extra_body_are_defaults_of_the_fields_that_a_request_has_for_t
     with_tools.tools = vec![tool];
     let chosen = filled(body, "acme/a/b:fast", with_tools.clone());
     assert_eq!(chosen.tool_choice, Some(ToolChoice::Required));
+    assert!(
+        chosen
+            .extras
+            .iter()
+            .any(|extra| extra.key == "parallel_tool_calls")
+    );
     with_tools.tool_choice = Some(ToolChoice::Auto);
     let chosen = filled(body, "acme/a/b:fast", with_tools);
     assert_eq!(chosen.tool_choice, Some(ToolChoice::Auto));
+}
+
+fn extras(request: &ChatRequest) -> Vec<(&str, &str)> {
+    let extras = request.extras.iter();
+    extras.map(|extra| (&*extra.key, &*extra.value_json)).collect()
+}
+
+#[test]
+fn an_output_limit_of_the_extra_body_keeps_its_name() {
+    let body = "{ extra_body: { max_completion_tokens: 100 } }";
+    let request = filled(body, "acme/a/b:fast", ChatRequest::new(""));
+    assert_eq!(request.max_output_tokens, Some(100));
+    assert_eq!(extras(&request), [("max_completion_tokens", "100")]);
+    let own = filled(body, "acme/a/b:fast", ChatRequest::new("").max_output_tokens(5));
+    assert_eq!((own.max_output_tokens, extras(&own)), (Some(5), vec![]));
+    let both = "{ extra_body: { max_completion_tokens: 100 }, maxTokens: 7 }";
+    let request = filled(both, "acme/a/b:fast", ChatRequest::new(""));
+    assert_eq!((request.max_output_tokens, extras(&request)), (Some(7), vec![]));
+}
+
+#[test]
+fn a_value_of_the_extra_body_that_no_field_can_have_is_sent_as_it_is() {
+    let body = "{ temperature: 0.5, extra_body: { max_tokens: -1, temperature: '0.7' } }";
+    let request = filled(body, "acme/a/b:fast", ChatRequest::new(""));
+    assert_eq!((request.max_output_tokens, request.temperature), (None, None));
+    assert_eq!(
+        extras(&request),
+        [("max_tokens", "-1"), ("temperature", "\"0.7\"")]
+    );
+    let own = ChatRequest::new("").max_output_tokens(5).temperature(0.1);
+    assert_eq!(extras(&filled(body, "acme/a/b:fast", own)), []);
+}
+
+#[test]
+fn null_in_the_extra_body_takes_back_what_is_inherited() {
+    let config = "{ agents: { defaults: { params: { temperature: 0.5, extra_body: { top_k: 5, min_p: 1, \
+                  max_completion_tokens: 9 } }, models: { 'acme/a/b': { params: { extra_body: { top_k: null, \
+                  temperature: null, max_tokens: null } } } } } } }";
+    let mut request = ChatRequest::new("");
+    Home::new(&[("openclaw.json", config)])
+        .load()
+        .params(&acme())
+        .unwrap()
+        .fill(&mut request, &["acme/a/b"]);
+    assert_eq!((request.temperature, request.max_output_tokens), (None, None));
+    assert_eq!(extras(&request), [("min_p", "1")]);
 }
 
 #[test]
