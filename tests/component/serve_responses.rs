@@ -71,7 +71,10 @@ fn assert_alike([chat, stream, whole]: [Read; 3], name: &str) {
     if stream.error.is_some() {
         return;
     }
-    assert_eq!(stream.usage, chat.usage, "{name}");
+    // Only a chat completion has no usage where the upstream counted nothing.
+    let zeros = json!([0, 0, 0, 0]);
+    let usage = if chat.usage.is_null() { &zeros } else { &chat.usage };
+    assert_eq!(&stream.usage, usage, "{name}");
     if !stream.finish.is_empty() {
         // Where calls were cut off by a limit or not, the reason is the same; `stop` beside calls is the upstream's.
         let is_same = stream.finish == chat.finish || stream.finish == "tool_calls" && chat.finish == "stop";
