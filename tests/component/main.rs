@@ -73,6 +73,7 @@ mod proxy;
 mod publishing;
 #[path = "../reader.rs"]
 mod reader;
+mod reasoning_back;
 mod recorded_list;
 mod recorded_messages;
 mod redaction;

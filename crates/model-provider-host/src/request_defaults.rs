@@ -49,8 +49,8 @@ impl Params {
         let Some(wanted) = own.or(self.default.as_ref()) else {
             return;
         };
-        let wanted = wanted.clone();
-        let own = request.clone();
+        let mut wanted = wanted.clone();
+        wanted.extras.retain(|extra| !says(request, &extra.key));
         request.temperature = request.temperature.or(wanted.temperature);
         request.top_p = request.top_p.or(wanted.top_p);
         request.frequency_penalty = request.frequency_penalty.or(wanted.frequency_penalty);
@@ -66,11 +66,7 @@ impl Params {
         if !request.tools.is_empty() {
             request.tool_choice = request.tool_choice.take().or(wanted.tool_choice);
         }
-        for extra in wanted.extras {
-            if !says(&own, &extra.key) {
-                request.extras.push(extra);
-            }
-        }
+        request.extras.append(&mut wanted.extras);
     }
 }
 

@@ -147,8 +147,9 @@ fn read_body(wanted: &mut ChatRequest, body: &Node<'_>, unknown: &mut Vec<String
             "tool_choice" => wanted.tool_choice = Some(tool_choice(value)),
             "response_format" => wanted.response_format = Some(response_format(value)),
             _ => match read(wanted, name, &node, value) {
-                Ok(Some(names)) if !names.contains(&OUTPUT_LIMITS[0]) => {}
-                Ok(Some(_)) => set_extra(wanted, name, value),
+                // The plugin chooses the older name.
+                Ok(Some(_)) if name == OUTPUT_LIMITS[1] => set_extra(wanted, name, value),
+                Ok(Some(_)) => {}
                 Ok(None) | Err(_) => {
                     unset(wanted, name);
                     set_extra(wanted, name, value);

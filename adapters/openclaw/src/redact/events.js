@@ -23,6 +23,7 @@ export class EventRedactor {
   one({ tag, val }, out) {
     const { finder } = this;
     if (tag === "text") {
+      if (val === "") return;
       this.endReasoning(out);
       const text = this.text.push(val);
       if (text) out.push({ tag, val: text });

@@ -295,11 +295,12 @@ pub(super) fn replays(request: &ChatRequest, rules: &Rules) -> bool {
     let is_replayed = |message: &Message| match message {
         Message::Assistant(said) => {
             sends_reasoning(&said.content, rules)
-                && (said.content.iter()).any(|part| matches!(part, AssistantPart::Reasoning(_)))
+                && (said.content.iter())
+                    .any(|part| matches!(part, AssistantPart::Reasoning(said) if is_reasoning_text(said)))
         }
         _ => false,
     };
-    rules.replay == Replay::ToolCalls && request.messages.iter().any(is_replayed)
+    rules.is_default_replay && request.messages.iter().any(is_replayed)
 }
 
 /// Whether reasoning has a text, which may be empty: some backends require the field, whatever it holds. A signature

@@ -48,10 +48,31 @@ enum State {
 /// The body of the request, for each attempt.
 #[derive(Debug)]
 enum Body {
-    /// Written.
-    Held(Vec<u8>),
-    /// To be written again for each attempt: it is long, or may have to be written without its reasoning.
-    Long(Box<(ChatRequest, Rules)>),
+    /// Written. With its source, if it may have to be written without its reasoning.
+    Held(Vec<u8>, Option<Source>),
+    /// To be written again for each attempt: it is long.
+    Long(Source),
+}
+
+/// What a body is written from.
+type Source = Box<(ChatRequest, Rules)>;
+
+impl Body {
+    /// The body of a request, and its length.
+    fn written(source: Source, wire_id: &str) -> (u64, Self) {
+        let (request, rules) = &*source;
+        let mut writer = Writer::holding();
+        body::write(request, wire_id, rules, &mut writer);
+        let (length, held) = writer.held();
+        let body = match held {
+            Some(bytes) => {
+                let replays = conversation::replays(request, rules);
+                Self::Held(bytes, replays.then_some(source))
+            }
+            None => Self::Long(source),
+        };
+        (length, body)
+    }
 }
 
 /// One call. See the module's documentation for how to drive it.
@@ -118,15 +139,10 @@ impl Exchange {
             warnings: Vec::new(),
             ..model
         };
-        let mut writer = Writer::holding();
-        body::write(&request, &model.wire_id, &rules, &mut writer);
-        let (content_length, held) = writer.held();
+        let (content_length, body) = Body::written(Box::new((request, rules)), &model.wire_id);
         Ok(Self {
             upstream,
-            body: Some(match held.filter(|_| !conversation::replays(&request, &rules)) {
-                Some(bytes) => Body::Held(bytes),
-                None => Body::Long(Box::new((request, rules))),
-            }),
+            body: Some(body),
             content_length,
             model,
             is_known,
@@ -209,7 +225,7 @@ impl Exchange {
     #[must_use]
     pub fn held_body(&self) -> Option<&[u8]> {
         match &self.body {
-            Some(Body::Held(bytes)) => Some(bytes),
+            Some(Body::Held(bytes, _)) => Some(bytes),
             _ => None,
         }
     }

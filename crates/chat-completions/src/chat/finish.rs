@@ -33,7 +33,7 @@ impl Meaning {
 /// How known finish reasons begin, normalized by [`squashed`]. The first that fits counts.
 const WORDS: [(Meaning, &[&str]); 6] = [
     (Meaning::Stopped, &["stopseq"]),
-    (Meaning::Done, &["stop", "eos", "end", "complete"]),
+    (Meaning::Done, &["stop", "eos", "endturn", "endof", "complete"]),
     (
         Meaning::Length,
         &[
@@ -41,11 +41,13 @@ const WORDS: [(Meaning, &[&str]); 6] = [
             "max",
             "modellength",
             "modelcontext",
-            "context",
+            "contextlength",
+            "contextwindow",
             "tokenlimit",
+            "errorlimit",
         ],
     ),
-    (Meaning::Calls, &["tool", "function"]),
+    (Meaning::Calls, &["toolcall", "tooluse", "functioncall"]),
     (
         Meaning::Filtered,
         &[
@@ -160,6 +162,7 @@ mod tests {
                     "model_length",
                     "model_context_window_exceeded",
                     "context_length_exceeded",
+                    "ERROR_LIMIT",
                 ],
                 Meaning::Length,
             ),
@@ -188,6 +191,9 @@ mod tests {
                     "repetition",
                     "model_error",
                     "MALFORMED_FUNCTION_CALL",
+                    "tool_error",
+                    "context_canceled",
+                    "endpoint_error",
                 ],
                 Meaning::Unknown,
             ),

@@ -136,7 +136,11 @@ impl ResponseDecoder {
         }
         match verdict {
             Verdict::Hold if !chunk.is_error => self.choices.hold(raw),
-            _ => self.judged(chunk, raw, verdict != Verdict::Pass),
+            _ => {
+                // An error beside an empty list of choices is the response's.
+                let is_error = chunk.choices == 0 && chunk.choice.error.is_some();
+                self.judged(chunk, raw, verdict != Verdict::Pass || is_error);
+            }
         }
         if verdict == Verdict::Read {
             self.last = Last::of(chunk);

@@ -58,6 +58,8 @@ pub(super) struct Rules {
     pub(super) max_tokens_field: String,
     /// Which reasoning is sent back.
     pub(super) replay: Replay,
+    /// Whether neither the settings nor the backend say which.
+    pub(super) is_default_replay: bool,
     /// Whether a message with tool calls and without reasoning gets blank reasoning.
     pub(super) needs_reasoning: bool,
     /// Whether `reasoning_effort` is sent.
@@ -90,6 +92,7 @@ impl Default for Rules {
             usage_in_streaming: true,
             max_tokens_field: "max_tokens".to_owned(),
             replay: Replay::ToolCalls,
+            is_default_replay: true,
             needs_reasoning: false,
             reasoning_effort: true,
             thinking: Thinking::Effort,
@@ -120,11 +123,14 @@ impl Rules {
                 COMPAT => {
                     json::members(&extra.value_json, &mut |key, value| rules.compat(key, value));
                 }
-                REASONING_REPLAY => match json::text(&extra.value_json).as_deref() {
-                    Some("all") => rules.replay = Replay::All,
-                    Some("none") => rules.replay = Replay::None,
-                    _ => rules.replay = Replay::ToolCalls,
-                },
+                REASONING_REPLAY => {
+                    rules.is_default_replay = false;
+                    rules.replay = match json::text(&extra.value_json).as_deref() {
+                        Some("all") => Replay::All,
+                        Some("none") => Replay::None,
+                        _ => Replay::ToolCalls,
+                    };
+                }
                 _ => {}
             }
         }
@@ -167,6 +173,7 @@ impl Rules {
             "requiresToolResultName" => self.tool_result_name = is_on,
             "requiresReasoningContentOnAssistantMessages" if is_on => {
                 self.needs_reasoning = true;
+                self.is_default_replay = false;
                 self.replay = Replay::All;
             }
             "thinkingFormat" => {

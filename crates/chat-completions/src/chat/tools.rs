@@ -65,6 +65,8 @@ struct Call {
     named_in: u32,
     /// Without leading white space.
     arguments: String,
+    /// How long the arguments were when they were known to be whole: they are read once for that.
+    whole: usize,
     /// How many bytes of the arguments were emitted.
     given: usize,
     /// Set by the start event.
@@ -231,7 +233,7 @@ impl Tools {
 
     /// The call that a fragment may continue: `None` if there is none yet, or if another call with another index has
     /// the same id.
-    fn find(&self, fragment: &CallFragment<'_>, chunk: u32) -> Option<(usize, By)> {
+    fn find(&mut self, fragment: &CallFragment<'_>, chunk: u32) -> Option<(usize, By)> {
         if let Some(id) = fragment.id.as_deref() {
             let of_id = |call: &Call| call.wire_id.as_deref() == Some(id);
             let both = |call: &Call| of_id(call) && call.wire_index == fragment.index;
@@ -254,9 +256,16 @@ impl Tools {
 
     /// Whether arguments under the index of a whole call are the last call's, which is not whole. Some servers count
     /// the pieces of each call, and the calls by their tools.
-    fn belongs_to_last(&self, at: usize, fragment: &CallFragment<'_>) -> bool {
-        let is_full = |call: Option<&Call>| call.is_some_and(|call| is_whole(&call.arguments));
-        fragment.name.is_none() && is_full(self.calls.get(at)) && !is_full(self.calls.last())
+    fn belongs_to_last(&mut self, at: usize, fragment: &CallFragment<'_>) -> bool {
+        let (None, Some(more), Some(call)) = (&fragment.name, &fragment.arguments, self.calls.get_mut(at))
+        else {
+            return false;
+        };
+        // What is repeated, or blank, is no other call's.
+        !is_blank(more)
+            && **more != *call.arguments
+            && call.is_whole()
+            && self.calls.last().is_some_and(|last| !is_whole(&last.arguments))
     }
 
     /// Whether an id of an existing call means that call. Some servers give all calls one id, and each an index of
@@ -355,6 +364,16 @@ impl Tools {
 }
 
 impl Call {
+    /// Whether the arguments are whole.
+    fn is_whole(&mut self) -> bool {
+        let length = self.arguments.len();
+        if length == 0 || (self.whole != length && !is_whole(&self.arguments)) {
+            return false;
+        }
+        self.whole = length;
+        true
+    }
+
     /// Takes a name, its continuation, or a repetition.
     fn take_name(&mut self, name: &str, chunk: u32) {
         if name == self.name {

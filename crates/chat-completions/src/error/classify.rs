@@ -67,7 +67,8 @@ fn build(status: Option<u16>, found: Found, message: String) -> Error {
     let kind = if is_unreadable {
         ErrorKind::Upstream
     } else {
-        kind(status, code.as_deref().unwrap_or_default(), &text, found.is_html)
+        let code = text.get(..code.as_deref().map_or(0, str::len));
+        kind(status, code.unwrap_or_default(), &text, found.is_html)
     };
     let class = found.class.unwrap_or_default().to_ascii_lowercase();
     let mut error = Error {
@@ -113,13 +114,12 @@ fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind
     let Some(status) = status else {
         // Without a status, the message alone is too weak evidence; a code is machine-readable.
         // A validator's message is about the request.
-        let code = code.to_ascii_lowercase();
-        let text = if code == "validation" { text } else { &code };
-        return plain_kind(text).unwrap_or(ErrorKind::Upstream);
+        let text = if code == "validation" { text } else { code };
+        return plain_kind(code, text).unwrap_or(ErrorKind::Upstream);
     };
     match status {
         300..=399 => ErrorKind::Protocol,
-        400 | 422 => bad_request(text),
+        400 | 422 => bad_request(code, text),
         401 => ErrorKind::Unauthenticated,
         402 => ErrorKind::PaymentRequired,
         403 if is_html => ErrorKind::Upstream,
@@ -146,15 +146,15 @@ fn kind(status: Option<u16>, code: &str, text: &str, is_html: bool) -> ErrorKind
     }
 }
 
-/// The kinds that the code or message alone decides, whatever the status.
-fn plain_kind(text: &str) -> Option<ErrorKind> {
+/// The kinds that the code or message alone decides, whatever the status. Both are in lower case.
+fn plain_kind(code: &str, text: &str) -> Option<ErrorKind> {
     if overflows(text) {
         Some(ErrorKind::ContextOverflow)
     } else if any(text, UNPAID) {
         Some(ErrorKind::PaymentRequired)
     } else if any(text, FILTERED) {
         Some(ErrorKind::ContentFiltered)
-    } else if contains(text, WAIT) || any(text, RATE_LIMITED) {
+    } else if contains(text, WAIT) || any(code, RATE_LIMITED) {
         Some(ErrorKind::RateLimited)
     } else {
         None
@@ -165,13 +165,13 @@ fn overflows(text: &str) -> bool {
     any(text, OVERFLOW) && !contains(text, WAIT)
 }
 
-fn bad_request(text: &str) -> ErrorKind {
+fn bad_request(code: &str, text: &str) -> ErrorKind {
     let is_no_model = any(text, NO_MODEL) || any(text, NO_CHAT) || any(text, RETIRED) || refuses_model(text);
-    match plain_kind(text) {
+    match plain_kind(code, text) {
         Some(ErrorKind::ContextOverflow) => ErrorKind::ContextOverflow,
         _ if is_no_model => ErrorKind::ModelUnavailable,
         Some(kind) => kind,
-        None if contains(text, REFUSED) || refuses_feature(text) => ErrorKind::Unsupported,
+        None if any(text, REFUSED) || refuses_feature(text) => ErrorKind::Unsupported,
         None if any(text, OVERLOADED) => ErrorKind::Upstream,
         None => ErrorKind::InvalidRequest,
     }

@@ -98,11 +98,17 @@ pub(super) const FEATURES: &[&str] = &[
     "system message",
     "streaming",
 ];
-/// The start of codes for a refused field of the request, whatever it is: `unsupported_parameter`.
-pub(super) const REFUSED: &str = "unsupported_";
+/// Codes for a refused field of the request, whatever it is.
+pub(super) const REFUSED: &[&str] = &[
+    "unsupported_parameter",
+    "unsupported_value",
+    "unsupported_feature",
+];
 /// Codes and phrases for a model that does not exist.
 pub(super) const NO_MODEL: &[&str] = &[
-    "model_not_",
+    "model_not_found",
+    "model_not_supported",
+    "model_not_available",
     "model_deprecated",
     "model_retired",
     "model_no_longer_available",

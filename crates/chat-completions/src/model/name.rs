@@ -47,7 +47,7 @@ pub(super) fn last_part(id: &str) -> &str {
 /// every request checks several words.
 pub(super) fn has_word(last: &str, word: &str) -> bool {
     last.as_bytes()
-        .split(|byte| matches!(byte, b'-' | b' ' | b'.' | b'_'))
+        .split(|byte| matches!(byte, b'-' | b' '))
         .any(|of_id| of_id.eq_ignore_ascii_case(word.as_bytes()))
 }
 

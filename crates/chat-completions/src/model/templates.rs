@@ -21,13 +21,17 @@ const SETTING: &str = "template-opens-reasoning";
 ///   The preview of QwQ has no block.
 /// * NVIDIA's own Nemotron models: their templates open the block unless reasoning is turned off. Those based on
 ///   Llama wrote their own tag before version 1.5, or do not reason.
-/// * MiniMax M2 and its later versions (M2.5): by their templates, and by responses with a closing tag only.
-const FAMILIES: [(&[&str], &[&str]); 5] = [
+/// * MiniMax M2, M2.1, M2.5 and M2.7: by their templates, and by responses with a closing tag only.
+const FAMILIES: [(&[&str], &[&str]); 9] = [
     (&["qwq"], &["preview"]),
     (&["qwen3", "thinking"], &[]),
     (&["nemotron"], &["llama", "instruct", "base"]),
-    (&["nemotron", "v1", "5"], &["base"]),
+    (&["nemotron", "v1.5"], &["base"]),
+    (&["nemotron", "v1_5"], &["base"]),
     (&["minimax", "m2"], &[]),
+    (&["minimax", "m2.1"], &[]),
+    (&["minimax", "m2.5"], &[]),
+    (&["minimax", "m2.7"], &[]),
 ];
 
 /// Whether the model's template opens the block. A setting of another type is an error: it would be ignored silently.
@@ -94,6 +98,7 @@ mod tests {
             "nvidia/Llama-3.1-Nemotron-70B-Instruct-HF",
             "nvidia/Llama-3_1-Nemotron-Ultra-253B-v1",
             "thinking/qwen3",
+            "Llama-3.3-Nemotron-Super-49B-v1-exl2-5.0bpw",
             "MiniMaxAI/MiniMax-M1-80k",
         ] {
             assert!(!is_known(id), "{id}");

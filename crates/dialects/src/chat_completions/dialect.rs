@@ -86,7 +86,7 @@ impl ResponseWriter for Reply {
         let calls = content
             .iter()
             .filter(|part| matches!(part, AssistantPart::ToolCall(_)));
-        self.note_calls(calls.count());
+        self.note_calls(calls.count().min(2));
         // Strings, numbers and JSON values: serialization cannot fail.
         serde_json::to_string(&self.envelope.whole(content, ending)).unwrap_or_default()
     }

@@ -67,6 +67,11 @@ fn an_output_limit_of_the_extra_body_keeps_its_name() {
     let request = filled(body, "acme/a/b:fast", ChatRequest::new(""));
     assert_eq!(request.max_output_tokens, Some(100));
     assert_eq!(extras(&request), [("max_completion_tokens", "100")]);
+    for older in ["max_tokens", "maxTokens", "maxCompletionTokens"] {
+        let body = format!("{{ extra_body: {{ {older}: 100 }} }}");
+        let request = filled(&body, "acme/a/b:fast", ChatRequest::new(""));
+        assert_eq!((request.max_output_tokens, extras(&request)), (Some(100), vec![]));
+    }
     let own = filled(body, "acme/a/b:fast", ChatRequest::new("").max_output_tokens(5));
     assert_eq!((own.max_output_tokens, extras(&own)), (Some(5), vec![]));
     let both = "{ extra_body: { max_completion_tokens: 100 }, maxTokens: 7 }";

@@ -4,7 +4,7 @@ use alloc::{borrow::ToOwned, format, vec::Vec};
 
 use super::{Body, Exchange, State};
 use crate::{
-    chat::{body, conversation, head, response::ResponseDecoder, retry, rules::Replay, writer::Writer},
+    chat::{conversation, head, response::ResponseDecoder, retry, rules::Replay},
     contract::types::{Error, ErrorKind, Routing, Summary, Warning},
     error,
     text::{contains, lossy},
@@ -12,6 +12,8 @@ use crate::{
 
 /// The member that the reasoning of earlier turns is sent in.
 const REASONING: &str = "reasoning_content";
+/// Words by which a validator refuses a member that it does not know.
+const UNKNOWN: [&str; 4] = ["not permitted", "extra", "unexpected", "unknown"];
 
 impl Exchange {
     /// Continues after the response decoder made progress.
@@ -57,10 +59,18 @@ impl Exchange {
             return;
         };
         let (status, body) = (*status, core::mem::take(body));
-        if matches!(status, 400 | 422) && contains(&lossy(&body), REASONING) && self.drop_reasoning() {
+        let mut error = error::from_response(status, &self.headers, &body);
+        let text = lossy(&body).to_ascii_lowercase();
+        let is_refused =
+            error.kind == ErrorKind::Unsupported || UNKNOWN.iter().any(|word| contains(&text, word));
+        if matches!(status, 400 | 422)
+            && contains(&text, REASONING)
+            && is_refused
+            && !contains(&text, "missing")
+            && self.drop_reasoning()
+        {
             return self.again(0);
         }
-        let mut error = error::from_response(status, &self.headers, &body);
         let reset = || retry::reset_ms(&self.headers).filter(|_| status == 429);
         error.retry_after_ms = retry::retry_after_ms(&self.headers)
             .or(error.retry_after_ms)
@@ -72,23 +82,29 @@ impl Exchange {
     /// Takes the reasoning out of the request, if it is in there without being asked for. Few backends refuse it, and
     /// which one a router takes is not known before.
     fn drop_reasoning(&mut self) -> bool {
-        let has_tries = self.has_tries();
-        let Some(Body::Long(long)) = &mut self.body else {
-            return false;
-        };
-        let (request, rules) = &mut **long;
-        if !has_tries || !conversation::replays(request, rules) {
+        if !self.has_tries() {
             return false;
         }
-        rules.replay = Replay::None;
-        let mut writer = Writer::holding();
-        body::write(request, &self.model.wire_id, rules, &mut writer);
-        self.content_length = writer.held().0;
-        self.warnings.push(Warning {
-            code: "reasoning-left-out".to_owned(),
-            message: "The backend refused the reasoning of earlier turns; it was sent without.".to_owned(),
-        });
-        true
+        let mut source = match self.body.take() {
+            Some(Body::Held(_, Some(source)) | Body::Long(source)) => source,
+            body => {
+                self.body = body;
+                return false;
+            }
+        };
+        let is_there = conversation::replays(&source.0, &source.1);
+        if is_there {
+            source.1.replay = Replay::None;
+            self.warnings.push(Warning {
+                code: "reasoning-left-out".to_owned(),
+                message:
+                    "The backend refused the reasoning of earlier turns; the request was sent without it."
+                        .to_owned(),
+            });
+        }
+        let (length, body) = Body::written(source, &self.model.wire_id);
+        (self.content_length, self.body) = (length, Some(body));
+        is_there
     }
 
     fn has_tries(&self) -> bool {

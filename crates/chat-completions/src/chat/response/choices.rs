@@ -77,13 +77,13 @@ impl Choices {
             return Verdict::Read;
         }
         let before = mem::replace(&mut self.current, index);
-        if is_silent {
+        if is_silent && chunk.choice.finish_reason.is_none() {
             return Verdict::Read;
         }
         if self.seen.len() < MOST {
             self.seen.push(before);
         }
-        Verdict::Hold
+        if is_silent { Verdict::Read } else { Verdict::Hold }
     }
 
     /// Holds a chunk until it is known which choice it belongs to.
@@ -148,6 +148,25 @@ mod tests {
         assert_eq!(of_chunks(&ends), (vec![Read, Hold, Read, Hold], false));
         let goes_on = [(0, "a"), (1, "b"), (0, ""), (1, "c"), (1, "d")];
         assert_eq!(of_chunks(&goes_on), (vec![Read, Hold, Read, Hold, Read], false));
+        let mut choices = Choices::default();
+        let chunk = |index, text, finish_reason| Chunk {
+            choices: 1,
+            choice: Choice {
+                index,
+                text,
+                finish_reason,
+                ..Choice::default()
+            },
+            ..Chunk::default()
+        };
+        let finished = [
+            (0, Some("a"), None),
+            (1, Some("b"), None),
+            (0, None, Some("\"stop\"")),
+            (1, Some("c"), None),
+        ];
+        let verdicts = finished.map(|(index, text, finish)| choices.judge(&chunk(index, text, finish)));
+        assert_eq!((verdicts, choices.several()), ([Read, Hold, Read, Pass], true));
         let two = [(0, "a"), (1, "b"), (0, ""), (0, "c"), (1, "d"), (0, "e")];
         assert_eq!(of_chunks(&two), (vec![Read, Hold, Read, Read, Hold, Read], true));
     }

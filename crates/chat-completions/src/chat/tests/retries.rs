@@ -1,5 +1,4 @@
 use super::*;
-use crate::contract::types;
 
 const GOOD: &str =
     "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
@@ -299,14 +298,16 @@ const REFUSED: &str = "{\"error\":{\"message\":\"'messages.1' : for 'role:assist
                        [('messages.1' : property 'reasoning_content' is unsupported)]\"}}";
 
 /// An exchange whose request has a tool turn with reasoning.
-fn exchange_with_reasoning(max_retries: u32) -> Exchange {
+fn exchange_with_reasoning(max_retries: u32, replay: &str) -> Exchange {
     let request = serde_json::json!({"messages": [
         {"user": ["q"]},
         {"assistant": [{"reasoning": "because"}, {"tool-call": {"id": "a", "name": "f", "arguments-json": "{}"}}]},
         {"tool": {"call-id": "a", "content": ["x"]}},
     ]});
     let request = chat_request(&request, "huggingface/org/name");
-    begin(request, reference(None), &snapshot(max_retries)).unwrap()
+    let extras = serde_json::json!({"extras": [{"key": "reasoning-replay", "value-json": replay}]});
+    let model = cases::known_model(&extras).filter(|_| !replay.is_empty());
+    begin(request, reference(model), &snapshot(max_retries)).unwrap()
 }
 
 fn body_of(exchange: &Exchange) -> String {
@@ -318,7 +319,7 @@ fn body_of(exchange: &Exchange) -> String {
 
 #[test]
 fn reasoning_that_a_backend_refuses_is_left_out_of_the_next_attempt() {
-    let mut exchange = exchange_with_reasoning(1);
+    let mut exchange = exchange_with_reasoning(1, "");
     assert!(body_of(&exchange).contains("because"));
     let mut events = Vec::new();
     serve(
@@ -351,22 +352,33 @@ fn reasoning_that_a_backend_refuses_is_left_out_of_the_next_attempt() {
 
 #[test]
 fn reasoning_is_left_out_once_and_only_if_it_was_sent_and_retries_are_allowed() {
-    let refused = || Served::status(400, &[], REFUSED);
-    for (mut exchange, attempts) in [
-        (exchange_with_reasoning(0), 1),
-        (exchange_with_reasoning(5), 2),
-        (exchange(5), 1),
+    let missing = "{\"error\":{\"message\":\"thinking is enabled but reasoning_content is missing in assistant tool \
+                   call message at index 32\"}}";
+    let back =
+        "{\"error\":{\"message\":\"The `reasoning_content` in the thinking mode must be passed back\"}}";
+    let unknown = "{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"messages\",1,\"assistant\",\
+                   \"reasoning_content\"],\"msg\":\"Extra inputs are not permitted\"}]}";
+    for (mut exchange, refused, attempts) in [
+        (exchange_with_reasoning(0, ""), REFUSED, 1),
+        (exchange_with_reasoning(5, ""), REFUSED, 2),
+        (exchange_with_reasoning(5, ""), unknown, 2),
+        (exchange_with_reasoning(5, ""), missing, 1),
+        (exchange_with_reasoning(5, ""), back, 1),
+        (exchange_with_reasoning(5, "\"tool-calls\""), REFUSED, 1),
+        (exchange(5), REFUSED, 1),
     ] {
         let mut events = Vec::new();
         while exchange.outcome().is_none() {
-            serve(&mut exchange, &refused(), &[], &mut events);
+            serve(
+                &mut exchange,
+                &Served::status(400, &[], refused),
+                &[],
+                &mut events,
+            );
             exchange.waited();
         }
         let error = exchange.outcome().unwrap().as_ref().unwrap_err();
-        assert_eq!(
-            (error.attempts, error.kind),
-            (attempts, types::ErrorKind::Unsupported)
-        );
+        assert_eq!(error.attempts, attempts, "{refused}");
         assert_eq!(error.retry_after_ms, None);
     }
 }

@@ -97,12 +97,16 @@ impl ChatBody {
         }
         read.limits(body)?;
         read.functions(body)?;
-        let choice = if read.has_functions {
-            "function_call"
-        } else {
-            "tool_choice"
-        };
-        if let Some(choice) = body.field(choice).filter(|choice| !choice.is_null()) {
+        let given = |name| body.field(name).filter(|given: &Node<'_>| !given.is_null());
+        let (mut choice, legacy) = (given("tool_choice"), given("function_call"));
+        if read.has_functions
+            && let Some(legacy) = legacy
+        {
+            let unread = choice.replace(legacy);
+            read.left_out
+                .extend(unread.map(|unread| unread.path().to_owned()));
+        }
+        if let Some(choice) = choice {
             let before = read.request.tools.len();
             let (left_out, kept) = Choice::read(&choice)?.apply(&mut read.request)?;
             read.left_out.extend(left_out);
@@ -115,7 +119,8 @@ impl ChatBody {
     fn functions(&mut self, body: &Node<'_>) -> Result<()> {
         let functions = body.field("functions").filter(|functions| !functions.is_null());
         if !self.request.tools.is_empty() {
-            let unread = [functions, body.field("function_call")];
+            let choice = body.field("function_call").filter(|choice| !choice.is_null());
+            let unread = [functions, choice];
             let paths = unread.iter().flatten().map(|unread| unread.path().to_owned());
             self.left_out.extend(paths);
             return Ok(());
