@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use crate::contract::ChatRequest;
 
-/// The names of the output limit on the wire. An extra of one of these names, beside the field, sets the name.
+/// The names of the output limit on the wire. Plugins send the first; the second, if an extra of that name stands beside
+/// the field.
 pub const OUTPUT_LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
 
 /// Parameters by reference.

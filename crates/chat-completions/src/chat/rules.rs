@@ -58,7 +58,7 @@ pub(super) struct Rules {
     pub(super) max_tokens_field: String,
     /// Which reasoning is sent back.
     pub(super) replay: Replay,
-    /// Whether neither the settings nor the backend say which.
+    /// Whether the settings do not say which.
     pub(super) is_default_replay: bool,
     /// Whether a message with tool calls and without reasoning gets blank reasoning.
     pub(super) needs_reasoning: bool,

@@ -7,7 +7,7 @@ use super::{
     wait,
     words::{
         FEATURES, FILTERED, NO_CHAT, NO_MODEL, OVERFLOW, OVERLOADED, RATE_LIMITED, REFUSAL, REFUSED, RETIRED,
-        UNPAID, UNREADABLE, WAIT,
+        UNKNOWN_MEMBER, UNPAID, UNREADABLE, WAIT,
     },
 };
 use crate::{
@@ -185,6 +185,14 @@ fn refuses_model(text: &str) -> bool {
             && rest.starts_with("is not supported")
             && !any(rest, FEATURES)
     })
+}
+
+/// Whether an error is that the backend does not know the member with the reasoning of earlier turns. Others miss it.
+pub(crate) fn refuses_reasoning(error: &Error, body: &[u8]) -> bool {
+    let text = lossy(body).to_ascii_lowercase();
+    contains(&text, "reasoning_content")
+        && (error.kind == ErrorKind::Unsupported || any(&text, UNKNOWN_MEMBER))
+        && !contains(&text, "missing")
 }
 
 /// Whether a message in lower case refuses a feature of the request.

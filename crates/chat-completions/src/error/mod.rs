@@ -10,7 +10,7 @@ mod words;
 use alloc::{string::String, vec::Vec};
 
 pub use classify::{from_event, from_response, unrequested_encoding};
-pub(crate) use classify::{header, says_error, text_extra};
+pub(crate) use classify::{header, refuses_reasoning, says_error, text_extra};
 pub use hint::Cause;
 pub(crate) use message::readable;
 pub use message::{MESSAGE_LIMIT, capped};

@@ -104,6 +104,8 @@ pub(super) const REFUSED: &[&str] = &[
     "unsupported_value",
     "unsupported_feature",
 ];
+/// Words by which a validator refuses a member that it does not know.
+pub(super) const UNKNOWN_MEMBER: &[&str] = &["not permitted", "extra", "unexpected", "unknown"];
 /// Codes and phrases for a model that does not exist.
 pub(super) const NO_MODEL: &[&str] = &[
     "model_not_found",

@@ -22,6 +22,8 @@ pub(super) struct Origins {
     tools: Option<Vec<usize>>,
     /// Whether the tools are `functions`.
     pub(super) has_functions: bool,
+    /// Whether the tool choice is `function_call`.
+    pub(super) has_function_call: bool,
 }
 
 impl Origins {
@@ -32,7 +34,7 @@ impl Origins {
 
     /// The path in the body for a path of the contract; `None` where both are the same.
     pub(super) fn of(&self, path: &str) -> Option<String> {
-        if path == "tool_choice" && self.has_functions {
+        if path == "tool_choice" && self.has_function_call {
             return Some("function_call".to_owned());
         }
         let (list, at, rest) = indexed(path)?;
@@ -135,6 +137,15 @@ mod tests {
                 ("temperature", "temperature"),
             ],
         );
+    }
+
+    #[test]
+    fn a_tool_choice_for_functions_keeps_its_name() {
+        let body = json!({
+            "model": "m", "messages": [{"role": "user", "content": "a"}],
+            "functions": [{"name": "f"}], "tool_choice": "auto",
+        });
+        located(&body, &[("tool_choice", "tool_choice")]);
     }
 
     #[test]

@@ -7,13 +7,7 @@ use crate::{
     chat::{conversation, head, response::ResponseDecoder, retry, rules::Replay},
     contract::types::{Error, ErrorKind, Routing, Summary, Warning},
     error,
-    text::{contains, lossy},
 };
-
-/// The member that the reasoning of earlier turns is sent in.
-const REASONING: &str = "reasoning_content";
-/// Words by which a validator refuses a member that it does not know.
-const UNKNOWN: [&str; 4] = ["not permitted", "extra", "unexpected", "unknown"];
 
 impl Exchange {
     /// Continues after the response decoder made progress.
@@ -60,15 +54,7 @@ impl Exchange {
         };
         let (status, body) = (*status, core::mem::take(body));
         let mut error = error::from_response(status, &self.headers, &body);
-        let text = lossy(&body).to_ascii_lowercase();
-        let is_refused =
-            error.kind == ErrorKind::Unsupported || UNKNOWN.iter().any(|word| contains(&text, word));
-        if matches!(status, 400 | 422)
-            && contains(&text, REASONING)
-            && is_refused
-            && !contains(&text, "missing")
-            && self.drop_reasoning()
-        {
+        if matches!(status, 400 | 422) && error::refuses_reasoning(&error, &body) && self.drop_reasoning() {
             return self.again(0);
         }
         let reset = || retry::reset_ms(&self.headers).filter(|_| status == 429);

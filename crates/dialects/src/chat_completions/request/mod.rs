@@ -102,6 +102,7 @@ impl ChatBody {
         if read.has_functions
             && let Some(legacy) = legacy
         {
+            read.origins.has_function_call = true;
             let unread = choice.replace(legacy);
             read.left_out
                 .extend(unread.map(|unread| unread.path().to_owned()));
